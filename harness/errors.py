@@ -81,9 +81,7 @@ class KindFacts:
 
 
 def _facts(retriable: bool, blames_provider: bool, charge: Charge, meaning: str) -> KindFacts:
-    return KindFacts(
-        retriable=retriable, blames_provider=blames_provider, charge=charge, meaning=meaning
-    )
+    return KindFacts(retriable=retriable, blames_provider=blames_provider, charge=charge, meaning=meaning)
 
 
 _YES, _NO = True, False

@@ -9,7 +9,16 @@ from enum import StrEnum
 
 from harness.speech import Operation
 
-__all__ = ["Decision", "Finding", "Forecast", "Interval", "Outcome", "Verdict", "decision_of", "worst"]
+__all__ = [
+    "Decision",
+    "Finding",
+    "Forecast",
+    "Interval",
+    "Outcome",
+    "Verdict",
+    "decision_of",
+    "worst",
+]
 
 
 class Outcome(StrEnum):

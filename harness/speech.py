@@ -145,7 +145,5 @@ _HAN_RANGES: Final = (
 def billed_chars(text: str) -> int:
     """Characters as Qwen bills them: a Han character counts 2, any other 1 (providers.md A8)."""
     return len(text) + sum(
-        any(low <= ord(character) <= high for low, high in _HAN_RANGES)
-        for character in text
-        if character > "\u3004"
+        any(low <= ord(character) <= high for low, high in _HAN_RANGES) for character in text if character > "\u3004"
     )

@@ -1,0 +1,187 @@
+"""Settings: environment `CUTOVER_…`, then `cutover.toml`, then defaults. The only reader of the environment.
+
+A misspelt name stops the start and names the valid ones; a key is never printed.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from harness.errors import ConfigError
+
+__all__ = [
+    "PROJECT",
+    "ModalSettings",
+    "QuotaSettings",
+    "QwenSettings",
+    "ReplaySettings",
+    "Settings",
+]
+
+PROJECT: Final = Path(__file__).resolve().parents[1]  # where data/ and cutover.toml stand
+_PREFIX: Final = "CUTOVER_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class QuotaSettings(_Section):
+    """How much of a provider a replay may use."""
+
+    per_minute: Annotated[int, Field(gt=0)] = 120
+    per_second: Annotated[int, Field(gt=0)] = 2
+
+
+class QwenSettings(_Section):
+    """The official Qwen API (DashScope); what its documents leave open is a setting here."""
+
+    base_url: str = "https://dashscope-intl.aliyuncs.com"
+    api_key: SecretStr | None = None  # DASHSCOPE_API_KEY is honoured when this is unset
+    workspace: str | None = None
+    region: str = "ap-southeast-1"
+    account: str | None = None  # under which voices and spending are booked; default: the host
+    generate_model: str = "qwen3-tts-flash"
+    instruct_model: str = "qwen3-tts-instruct-flash"
+    clone_model: str = "qwen3-tts-vc-2026-01-22"
+    design_model: str = "qwen3-tts-vd-2026-01-26"
+    enrolment_model: str = "qwen-voice-enrollment"
+    voice_design_model: str = "qwen-voice-design"
+    audio_hosts: str = r"dashscope-result-[a-z0-9-]+\.oss-[a-z0-9-]+\.aliyuncs\.com"  # full match
+    max_chars: int = 600  # raw or billed is not documented: we count raw characters
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 60.0  # the longest silence between two chunks
+    deadline_s: float = 120.0  # for all attempts together
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    max_reply_bytes: int = 64 * 1024 * 1024
+    quota: QuotaSettings = QuotaSettings()  # two thirds of the 180 a minute of providers.md A8
+
+
+class ModalSettings(_Section):
+    """The legacy path: open Qwen3-TTS, self-hosted on Modal."""
+
+    base_url: str | None = None
+    key: SecretStr | None = None
+    secret: SecretStr | None = None
+    account: str | None = None
+    region: str = "us-east"
+    model: str = "Qwen3-TTS-12Hz-1.7B-Base"
+    gpu: str = "A10G"  # the row of data/prices.toml that its seconds cost
+    connect_timeout_s: float = 5.0
+    read_timeout_s: float = 160.0  # a request is held for up to 150 s before the 303
+    deadline_s: float = 600.0
+    max_attempts: Annotated[int, Field(ge=1)] = 2
+    max_redirects: int = 30
+    max_reply_bytes: int = 64 * 1024 * 1024
+    quota: QuotaSettings = QuotaSettings(per_minute=600, per_second=20)
+
+
+class ReplaySettings(_Section):
+    """How a replay runs when the command line does not say otherwise."""
+
+    concurrency: Annotated[int, Field(gt=0)] = 16  # captures under way at once, all their lanes
+    repeat_share: Annotated[float, Field(ge=0, le=1)] = 0.25  # of captures whose control is sent twice
+    extract_processes: Annotated[int, Field(ge=0)] = 0  # 0: one for each core
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    home: Path = PROJECT / "data" / "local"  # all that is made at run time
+    prices: Path = PROJECT / "data" / "prices.toml"
+    thresholds: Path = PROJECT / "data" / "thresholds.toml"
+    allow_hosts: Annotated[frozenset[str], NoDecode] = frozenset()  # host:port of local stand-ins
+    qwen: QwenSettings = QwenSettings()
+    modal: ModalSettings = ModalSettings()
+    replay: ReplaySettings = ReplaySettings()
+
+    @field_validator("allow_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return frozenset(filter(None, (part.strip() for part in value.split(","))))
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then `cutover.toml` in the working folder or the project."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _toml_file()))
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """The settings in force.
+
+        Raises:
+            ConfigError: A name is misspelt or a value unusable; says which and what is valid.
+        """
+        _refuse_unknown_variables(os.environ)
+        try:
+            settings = cls()
+        except ValidationError as error:
+            raise ConfigError(_first_problem(error)) from None
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{_toml_file()}: not valid TOML: {error}") from None
+        dashscope_key = os.environ.get("DASHSCOPE_API_KEY")
+        if settings.qwen.api_key is None and dashscope_key:
+            qwen = settings.qwen.model_copy(update={"api_key": SecretStr(dashscope_key)})
+            settings = settings.model_copy(update={"qwen": qwen})
+        return settings
+
+
+def _toml_file() -> Path:
+    """`cutover.toml` of the working folder, else of the project."""
+    here = Path("cutover.toml")
+    return here if here.exists() else PROJECT / "cutover.toml"
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """Every variable that sets something in `model`."""
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name}".upper()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _names(field.annotation, f"{variable}__")
+        else:
+            yield variable
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """Stop at a misspelt variable: pydantic-settings would pass over it without a word."""
+    valid = sorted(_names(Settings, _PREFIX))
+    for variable in sorted(environ):
+        if variable.upper().startswith(_PREFIX) and variable.upper() not in valid:
+            section = re.match(r"CUTOVER_([A-Z]+__)?", variable.upper())
+            near = [name for name in valid if section and name.startswith(section[0])] or valid
+            raise ConfigError(f"environment: {variable} is not a setting; valid ones are {', '.join(near)}")
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first thing pydantic found wrong, as one sentence that holds no value."""
+    problem: Any = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    variable = _PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+    if problem["type"] == "extra_forbidden":
+        valid = sorted(_names(Settings, _PREFIX))
+        options = ", ".join(name.removeprefix(_PREFIX).lower().replace("__", ".") for name in valid)
+        return f"cutover.toml: {where} is not a setting; valid ones are {options}"
+    return f"{variable} (in the environment or cutover.toml): {problem['msg']}"
