@@ -1,6 +1,6 @@
 """The tables of a sealed run, and what each column means.
 
-Tables are the contract between `replay`, which fills captures and exchanges, and `analysis`, which fills features and
+All times are UTC. Tables are the contract between `replay`, which fills captures and exchanges, and `analysis`, which fills features and
 reads pairs. A column that is added is appended here with its meaning and a higher `SCHEMA_VERSION`; readers join old
 and new files with `UNION ALL BY NAME`, so a file is never altered once sealed.
 """
@@ -42,8 +42,8 @@ _RUN = Table(
     (
         Column("run_id", "VARCHAR", "name of the run, begins with its start in UTC"),
         Column("kind", "VARCHAR", "replay, shadow, canary or demo"),
-        Column("started_at", "TIMESTAMPTZ", "when the plan was written"),
-        Column("ended_at", "TIMESTAMPTZ", "last record of the journal"),
+        Column("started_at", "TIMESTAMP", "when the plan was written"),
+        Column("ended_at", "TIMESTAMP", "last record of the journal"),
         Column("capture_sha256", "VARCHAR", "hash of the capture file as it was read"),
         Column("plan_sha256", "VARCHAR", "hash of captures, selection, lanes, seed, providers, prices"),
         Column("seed", "BIGINT", "drives order of lanes and choice of repeats"),
@@ -59,7 +59,7 @@ _CAPTURES = Table(
     "one captured request that was planned",
     (
         Column("capture_id", "VARCHAR", "id of the capture"),
-        Column("captured_at", "TIMESTAMPTZ", "when production saw it"),
+        Column("captured_at", "TIMESTAMP", "when production saw it"),
         Column("operation", "VARCHAR", "generate, clone or design"),
         Column("language", "VARCHAR", "ISO 639-1; null: the provider guesses"),
         Column("text", "VARCHAR", "the words that are spoken (for a clone its probe)"),
@@ -95,9 +95,9 @@ _EXCHANGES = Table(
         Column("detail", "VARCHAR", "what failed, in one safe sentence"),
         Column("provider_request_id", "VARCHAR", "for a support ticket"),
         Column("attempts", "INTEGER", "requests sent for it, the first included"),
-        Column("due_at", "TIMESTAMPTZ", "when the schedule wanted it sent"),
-        Column("admitted_at", "TIMESTAMPTZ", "when quota and budget let it through"),
-        Column("sent_at", "TIMESTAMPTZ", "when its first attempt began"),
+        Column("due_at", "TIMESTAMP", "when the schedule wanted it sent"),
+        Column("admitted_at", "TIMESTAMP", "when quota and budget let it through"),
+        Column("sent_at", "TIMESTAMP", "when its first attempt began"),
         Column("queued_s", "DOUBLE", "from due to sent"),
         Column("connect_s", "DOUBLE", "opening the connection; null when one was reused"),
         Column("first_byte_s", "DOUBLE", "from sending to the first byte of the reply"),
@@ -177,7 +177,7 @@ _VERDICTS = Table(
         Column("operation", "VARCHAR", "null: overall"),
         Column("decision", "VARCHAR", "go, no-go, inconclusive or invalid"),
         Column("reason", "VARCHAR", "the deciding finding's words"),
-        Column("judged_at", "TIMESTAMPTZ", "when"),
+        Column("judged_at", "TIMESTAMP", "when"),
         Column("thresholds", "VARCHAR", "name of the thresholds file"),
         Column("thresholds_sha256", "VARCHAR", "hash of it"),
         Column("evidence_epoch", "VARCHAR", "hash of thresholds, models and extractor"),
@@ -192,7 +192,7 @@ _VOTES = Table(
         Column("capture_id", "VARCHAR", "the pair"),
         Column("preferred", "VARCHAR", "control, candidate or neither"),
         Column("listener", "VARCHAR", "who listened"),
-        Column("voted_at", "TIMESTAMPTZ", "when"),
+        Column("voted_at", "TIMESTAMP", "when"),
         Column("reason", "VARCHAR", "in the listener's words"),
     ),
 )

@@ -1,0 +1,80 @@
+"""Where a run keeps its files, and how a person names a run.
+
+<home>/runs/<run id>/journal.jsonl    what was planned, sent, spent and received: the truth
+                     features.jsonl   what was measured on its audio
+                     judgement.jsonl  what was judged, the last one counts
+                     run.duckdb       a projection of the three, sealed: read-only, rebuilt at any time
+<home>/audio/                         the audio of all runs, by content
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.store.blobs import BlobStore
+
+__all__ = ["Run", "audio_store", "find_run", "list_runs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The folder of one run."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The run's name: its start in UTC and the head of its plan's hash."""
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        """What was planned, sent, spent and received."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def features(self) -> Path:
+        """What was measured."""
+        return self.path / "features.jsonl"
+
+    @property
+    def judgement(self) -> Path:
+        """What was judged."""
+        return self.path / "judgement.jsonl"
+
+    @property
+    def database(self) -> Path:
+        """The sealed projection."""
+        return self.path / "run.duckdb"
+
+
+def audio_store(home: Path) -> BlobStore:
+    """The audio of all runs under `home`."""
+    return BlobStore(home / "audio")
+
+
+def list_runs(home: Path) -> list[Run]:
+    """All runs under `home`, oldest first."""
+    return [Run(journal.parent) for journal in sorted((home / "runs").glob("*/journal.jsonl"))]
+
+
+def find_run(home: Path, name: str = "latest") -> Run:
+    """The run that `name` means: a run id, `latest`, or the path of a run's folder or sealed file.
+
+    Raises:
+        UsageError: There is no such run.
+    """
+    runs = list_runs(home)
+    if name == "latest":
+        if not runs:
+            raise UsageError(f"{home / 'runs'}: no run yet; `cutover demo` or `cutover replay` makes one")
+        return runs[-1]
+    for run in runs:
+        if run.id == name:
+            return run
+    path = Path(name)
+    folder = path.parent if path.is_file() else path
+    if (folder / "journal.jsonl").is_file():
+        return Run(folder)
+    known = f"; the latest is {runs[-1].id}" if runs else ""
+    raise UsageError(f"{name}: no such run{known} (`cutover runs list` shows all)")

@@ -1,0 +1,183 @@
+"""Build `run.duckdb` from a run's journal, features and judgement, and publish it in one step.
+
+The file is a projection: it is replaced whole, never altered, and may be deleted and rebuilt at any time.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.errors import ErrorKind, StoreError
+from harness.store.database import open_db
+from harness.store.journal import Record, read_journal
+from harness.store.runs import Run
+from harness.store.schema import SCHEMA_VERSION, TABLES, Table, ddl
+
+__all__ = ["Ledger", "read_ledger", "seal"]
+
+
+class Ledger(NamedTuple):
+    """A run's journal, added up: every planned leg and its outcome."""
+
+    plan: Record  # the journal's first record
+    captures: list[Record]  # rows of `captures`
+    planned: list[tuple[str, Record]]  # leg key → its place, in planned order
+    results: dict[str, Record]  # leg key → row of `exchanges`
+    spent: dict[str, Record]  # call id → its intent, with `microusd` as settled or at its worst
+    ended_at: str | None  # the time of the last record that has one
+
+    @property
+    def missing(self) -> list[str]:
+        """Planned legs without an outcome."""
+        return [key for key, _ in self.planned if key not in self.results]
+
+    def outcomes(self) -> dict[str, Counter[str]]:
+        """Lane → how often each outcome; legs without one count as `missing`."""
+        counts: dict[str, Counter[str]] = {}
+        for key, leg in self.planned:
+            row = self.results.get(key)
+            counts.setdefault(leg["lane"], Counter())[row["outcome"] if row else "missing"] += 1
+        return counts
+
+
+def read_ledger(records: Iterable[Record]) -> Ledger:
+    """Add up the records of a run's journal.
+
+    Raises:
+        StoreError: The journal does not begin with a plan, or answers what was not planned.
+    """
+    stream = iter(records)
+    plan = next(stream, {})
+    if plan.get("type") != "plan":
+        raise StoreError("the journal holds no plan; the run never began, delete its folder")
+    ledger = Ledger(plan, [], [], {}, {}, plan["started_at"])
+    known: set[str] = set()
+    for record in stream:
+        match record["type"]:
+            case "planned":
+                ledger.captures.append(record["capture"])
+                for leg in record["legs"]:
+                    ledger.planned.append((leg["key"], leg))
+                    known.add(leg["key"])
+            case "intent":
+                ledger.spent[record["call"]] = {**record, "microusd": record["worst_microusd"]}
+            case "settle":
+                if record["microusd"] is not None:
+                    ledger.spent[record["call"]]["microusd"] = record["microusd"]
+            case "result":
+                if record["leg"] not in known:
+                    raise StoreError(f"the journal answers {record['leg']}, which was never planned")
+                _keep_result(ledger, record)
+        ledger = ledger._replace(ended_at=record.get("at") or ledger.ended_at)
+    return ledger
+
+
+def _keep_result(ledger: Ledger, record: Record) -> None:
+    """One final outcome per leg; only an unknown one may be replaced, by sending it again."""
+    earlier = ledger.results.get(record["leg"])
+    if earlier is not None and earlier["outcome"] != ErrorKind.UNKNOWN_OUTCOME:
+        raise StoreError(f"the journal answers {record['leg']} twice; `cutover runs verify` names the records")
+    ledger.results[record["leg"]] = record["row"]
+
+
+def seal(run: Run) -> Ledger:
+    """Rebuild and publish the run's database; readers keep the old one until they open the file again.
+
+    Raises:
+        StoreError: The journal is damaged.
+    """
+    ledger = read_ledger(read_journal(run.journal).records)
+    temporary = run.path / f".{run.database.name}.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    try:
+        _build(temporary, run, ledger)
+        temporary.chmod(0o444)
+        temporary.replace(run.database)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return ledger
+
+
+def _build(path: Path, run: Run, ledger: Ledger) -> None:
+    judgement = _last(_records(run.judgement))
+    rows: dict[str, Iterable[Record]] = {
+        "run": [_run_row(ledger)],
+        "captures": ledger.captures,
+        "exchanges": (_exchange_row(ledger, key) for key, _ in ledger.planned if key in ledger.results),
+        "features": _latest_features(_records(run.features)),
+        "gates": judgement.get("gates", ()),
+        "verdicts": judgement.get("verdicts", ()),
+    }
+    with open_db(path, read_only=False) as database:
+        for statement in ddl():
+            database.execute(statement)
+        for name, table_rows in rows.items():
+            with database.appender(name) as appender:
+                appender.append_rows(list(_tuples(TABLES[name], table_rows)))
+        database.execute("CHECKPOINT")
+    if path.with_name(path.name + ".wal").exists():
+        raise StoreError(f"{path}: the database was not written out whole; seal it again")
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _run_row(ledger: Ledger) -> Record:
+    plan = ledger.plan
+    return {
+        "run_id": plan["run_id"],
+        "kind": plan["kind"],
+        "started_at": plan["started_at"],
+        "ended_at": ledger.ended_at,
+        "capture_sha256": plan["plan"]["capture_sha256"],
+        "plan_sha256": plan["plan_sha256"],
+        "seed": plan["plan"]["seed"],
+        "code_version": plan["code_version"],
+        "price_version": plan["plan"]["price_version"],
+        "status": "interrupted" if ledger.missing else "complete",
+        "planned": len(ledger.planned),
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _exchange_row(ledger: Ledger, key: str) -> Record:
+    return {"run_id": ledger.plan["run_id"], **ledger.results[key]}
+
+
+def _records(path: Path) -> list[Record]:
+    return read_journal(path).records if path.exists() else []
+
+
+def _last(records: list[Record]) -> Record:
+    return records[-1] if records else {}
+
+
+def _latest_features(records: list[Record]) -> Iterable[Record]:
+    """One row an audio: the last measured, so a newer extractor replaces an older one."""
+    return {record["audio_sha256"]: record for record in records}.values()
+
+
+def _tuples(table: Table, rows: Iterable[Record]) -> Iterator[tuple[Any, ...]]:
+    """Rows as the appender takes them: columns in order, JSON as text, money exact."""
+    types = {column.name: column.type for column in table.columns}
+    for row in rows:
+        unknown = row.keys() - types.keys() - {"type"}
+        if unknown:
+            raise StoreError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
+        yield tuple(_value(types[name], row.get(name)) for name in table.names)
+
+
+def _value(sql_type: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if sql_type == "JSON":
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if sql_type.startswith("DECIMAL"):
+        return Decimal(str(value))
+    return value
