@@ -15,6 +15,7 @@ __all__ = ["open_db"]
 
 # Files that are attached, by alias, must be opened before external access is shut.
 _LOCK = (
+    "SET TimeZone = 'UTC'",  # not at connect: in memory the icu extension is loaded only afterwards
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET enable_external_access = false",
@@ -48,7 +49,7 @@ def open_db(
         connection = duckdb.connect(
             ":memory:" if path is None else str(path),
             read_only=path is not None and read_only,
-            config={"memory_limit": memory_limit, "TimeZone": "UTC"},
+            config={"memory_limit": memory_limit},
         )
     except duckdb.Error as error:
         raise _unreadable(path, error) from None

@@ -5,6 +5,7 @@ record is found when the file is read. A torn last line is what a crash leaves: 
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import zlib
@@ -88,23 +89,31 @@ class Journal:
         """Open `path` for appending, made when missing; a torn last record is cut off.
 
         Raises:
-            StoreError: A record before the last is damaged.
+            StoreError: A record before the last is damaged, or another process is writing.
         """
         self.path = path
         self._clock = clock or SystemClock()
         self._group_s = group_s
-        path.parent.mkdir(parents=True, exist_ok=True)
-        contents = read_journal(path) if path.exists() else JournalContents([], 0, 0)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        self._lock_out_others()
+        contents = read_journal(path)
         self.records = contents.records  # as found on opening
         self.torn_bytes = contents.torn_bytes
         self._sequence = len(contents.records)
         self._synced = self._sequence
         self._buffer: list[bytes] = []
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         os.ftruncate(self._descriptor, contents.valid_bytes)
         os.lseek(self._descriptor, 0, os.SEEK_END)
         self._syncing = asyncio.Lock()
         self._failed = False
+
+    def _lock_out_others(self) -> None:
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise StoreError(f"{self.path}: another process is writing it; wait until it has ended") from None
 
     def append(self, record: Record) -> None:
         """Add a record; it is durable after the next `commit` or `sync`."""

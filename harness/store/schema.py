@@ -1,8 +1,8 @@
 """The tables of a sealed run, and what each column means.
 
-All times are UTC. Tables are the contract between `replay`, which fills captures and exchanges, and `analysis`, which fills features and
-reads pairs. A column that is added is appended here with its meaning and a higher `SCHEMA_VERSION`; readers join old
-and new files with `UNION ALL BY NAME`, so a file is never altered once sealed.
+Tables are the contract between `replay`, which fills captures and exchanges, and `analysis`, which fills features and
+reads pairs. All times are UTC. A column that is added is appended here with its meaning and a higher
+`SCHEMA_VERSION`; readers join old and new files with `UNION ALL BY NAME`, so a file is never altered once sealed.
 """
 
 from dataclasses import dataclass

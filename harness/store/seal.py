@@ -5,92 +5,30 @@ The file is a projection: it is replaced whole, never altered, and may be delete
 
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from harness.errors import ErrorKind, StoreError
+from harness.errors import StoreError
 from harness.store.database import open_db
+from harness.store.ledger import Ledger
 from harness.store.journal import Record, read_journal
 from harness.store.runs import Run
 from harness.store.schema import SCHEMA_VERSION, TABLES, Table, ddl
 
-__all__ = ["Ledger", "read_ledger", "seal"]
-
-
-class Ledger(NamedTuple):
-    """A run's journal, added up: every planned leg and its outcome."""
-
-    plan: Record  # the journal's first record
-    captures: list[Record]  # rows of `captures`
-    planned: list[tuple[str, Record]]  # leg key → its place, in planned order
-    results: dict[str, Record]  # leg key → row of `exchanges`
-    spent: dict[str, Record]  # call id → its intent, with `microusd` as settled or at its worst
-    ended_at: str | None  # the time of the last record that has one
-
-    @property
-    def missing(self) -> list[str]:
-        """Planned legs without an outcome."""
-        return [key for key, _ in self.planned if key not in self.results]
-
-    def outcomes(self) -> dict[str, Counter[str]]:
-        """Lane → how often each outcome; legs without one count as `missing`."""
-        counts: dict[str, Counter[str]] = {}
-        for key, leg in self.planned:
-            row = self.results.get(key)
-            counts.setdefault(leg["lane"], Counter())[row["outcome"] if row else "missing"] += 1
-        return counts
-
-
-def read_ledger(records: Iterable[Record]) -> Ledger:
-    """Add up the records of a run's journal.
-
-    Raises:
-        StoreError: The journal does not begin with a plan, or answers what was not planned.
-    """
-    stream = iter(records)
-    plan = next(stream, {})
-    if plan.get("type") != "plan":
-        raise StoreError("the journal holds no plan; the run never began, delete its folder")
-    ledger = Ledger(plan, [], [], {}, {}, plan["started_at"])
-    known: set[str] = set()
-    for record in stream:
-        match record["type"]:
-            case "planned":
-                ledger.captures.append(record["capture"])
-                for leg in record["legs"]:
-                    ledger.planned.append((leg["key"], leg))
-                    known.add(leg["key"])
-            case "intent":
-                ledger.spent[record["call"]] = {**record, "microusd": record["worst_microusd"]}
-            case "settle":
-                if record["microusd"] is not None:
-                    ledger.spent[record["call"]]["microusd"] = record["microusd"]
-            case "result":
-                if record["leg"] not in known:
-                    raise StoreError(f"the journal answers {record['leg']}, which was never planned")
-                _keep_result(ledger, record)
-        ledger = ledger._replace(ended_at=record.get("at") or ledger.ended_at)
-    return ledger
-
-
-def _keep_result(ledger: Ledger, record: Record) -> None:
-    """One final outcome per leg; only an unknown one may be replaced, by sending it again."""
-    earlier = ledger.results.get(record["leg"])
-    if earlier is not None and earlier["outcome"] != ErrorKind.UNKNOWN_OUTCOME:
-        raise StoreError(f"the journal answers {record['leg']} twice; `cutover runs verify` names the records")
-    ledger.results[record["leg"]] = record["row"]
+__all__ = ["seal"]
 
 
 def seal(run: Run) -> Ledger:
-    """Rebuild and publish the run's database; readers keep the old one until they open the file again.
+    """Rebuild and publish the run's database, and return what its journal adds up to.
+
+    Readers keep the old file until they open it again.
 
     Raises:
         StoreError: The journal is damaged.
     """
-    ledger = read_ledger(read_journal(run.journal).records)
+    ledger = Ledger.of(read_journal(run.journal).records)
     temporary = run.path / f".{run.database.name}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     try:
@@ -107,7 +45,7 @@ def _build(path: Path, run: Run, ledger: Ledger) -> None:
     rows: dict[str, Iterable[Record]] = {
         "run": [_run_row(ledger)],
         "captures": ledger.captures,
-        "exchanges": (_exchange_row(ledger, key) for key, _ in ledger.planned if key in ledger.results),
+        "exchanges": (_exchange_row(ledger, key) for key in ledger.planned if key in ledger.results),
         "features": _latest_features(_records(run.features)),
         "gates": judgement.get("gates", ()),
         "verdicts": judgement.get("verdicts", ()),

@@ -1,0 +1,1 @@
+"""What is kept: journals, audio, runs, and the databases that are sealed from them."""

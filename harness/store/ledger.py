@@ -1,0 +1,114 @@
+"""A run's journal, added up: every planned leg and its outcome, every paid call and its cost.
+
+A run's journal holds records of these types:
+
+    plan      what the run is; always the first
+    planned   one capture and its legs
+    voice     a voice made at a provider for this run, or deleted again
+    intent    a paid call is about to go out, with the most it can cost
+    settle    what that call cost; null when the provider left it open
+    result    the final outcome of one leg
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+from harness.errors import ErrorKind, StoreError
+from harness.store.journal import Record
+
+__all__ = ["Ledger"]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What the records say so far; `add` takes the next one."""
+
+    plan: Record = field(default_factory=dict)  # the journal's first record
+    captures: list[Record] = field(default_factory=list)  # rows of table `captures`
+    planned: dict[str, Record] = field(default_factory=dict)  # leg key → its place, in planned order
+    results: dict[str, Record] = field(default_factory=dict)  # leg key → row of table `exchanges`
+    calls: dict[str, Record] = field(default_factory=dict)  # call id → its intent and `microusd`
+    voices: dict[str, Record] = field(default_factory=dict)  # provider's voice id → how it was made
+    ended_at: str | None = None  # the time of the last record that has one
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Self:
+        """The ledger of a whole journal.
+
+        Raises:
+            StoreError: It does not begin with a plan, or answers what was not planned.
+        """
+        ledger = cls()
+        for record in records:
+            ledger.add(record)
+        if not ledger.plan:
+            raise StoreError("the journal holds no plan: the run never began, delete its folder")
+        return ledger
+
+    def add(self, record: Record) -> None:
+        """Book one record."""
+        kind = record["type"]
+        if (kind == "plan") == bool(self.plan):
+            raise StoreError("a journal has one plan, and it comes first")
+        match kind:
+            case "plan":
+                self.plan = record
+            case "planned":
+                self.captures.append(record["capture"])
+                self.planned.update((leg["key"], leg) for leg in record["legs"])
+            case "intent":
+                self.calls[record["call"]] = {**record, "microusd": record["worst_microusd"], "settled": False}
+            case "settle":
+                self._settle(record)
+            case "voice":
+                self._voice(record)
+            case "result":
+                self._result(record)
+        self.ended_at = record.get("at") or self.ended_at
+
+    def _settle(self, record: Record) -> None:
+        call = self.calls[record["call"]]
+        call["settled"] = True
+        if record["microusd"] is not None:
+            call["microusd"] = record["microusd"]
+
+    def _voice(self, record: Record) -> None:
+        if record["event"] == "made":
+            self.voices[record["voice_id"]] = record
+        else:
+            self.voices.pop(record["voice_id"], None)
+
+    def _result(self, record: Record) -> None:
+        """One final outcome per leg; only an unknown one may be replaced, by sending it again."""
+        key = record["leg"]
+        if key not in self.planned:
+            raise StoreError(f"the journal answers {key}, which was never planned")
+        earlier = self.results.get(key)
+        if earlier is not None and earlier["outcome"] != ErrorKind.UNKNOWN_OUTCOME:
+            raise StoreError(f"the journal answers {key} twice")
+        self.results[key] = record["row"]
+
+    @property
+    def missing(self) -> list[str]:
+        """Planned legs without an outcome, in planned order."""
+        return [key for key in self.planned if key not in self.results]
+
+    @property
+    def unknown(self) -> set[str]:
+        """Legs that were sent and whose outcome never came: the run was killed in between."""
+        sent = {call["leg"] for call in self.calls.values()}
+        return {key for key in self.missing if key in sent}
+
+    def spent_microusd(self, provider: str | None = None) -> int:
+        """What was spent, calls whose cost is not known counted at their worst."""
+        return sum(call["microusd"] or 0 for call in self.calls.values() if provider in (None, call["provider"]))
+
+    def outcomes(self) -> dict[str, Counter[str]]:
+        """Lane → how often each outcome; legs without one count as `missing`."""
+        counts: dict[str, Counter[str]] = {}
+        for key, leg in self.planned.items():
+            row = self.results.get(key)
+            counts.setdefault(leg["lane"], Counter())[row["outcome"] if row else "missing"] += 1
+        return counts

@@ -1,0 +1,1 @@
+"""Captures in, exchanges out: sources, lanes, quota, budget, and the run itself."""

@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import BudgetExceeded
+from replay.budget import Budget
+
+
+def test_a_call_is_paid_from_what_was_reserved_for_it() -> None:
+    budget = Budget(1_000)
+
+    budget.reserve("a", provider="qwen", worst_microusd=400)
+    booked = budget.settle("a", 150)
+
+    assert (booked, budget.spent_microusd, budget.reserved_microusd, budget.left_microusd) == (150, 150, 0, 850)
+
+
+def test_a_call_that_does_not_fit_beside_those_under_way_is_refused_and_reserves_nothing() -> None:
+    budget = Budget(1_000)
+    budget.reserve("a", provider="qwen", worst_microusd=700)
+
+    with pytest.raises(BudgetExceeded, match=r"\$0\.0004 and \$0\.0003 of \$0\.00 is left"):
+        budget.reserve("b", provider="qwen", worst_microusd=400)
+
+    assert budget.left_microusd == 300
+
+
+def test_an_unknown_cost_is_booked_at_the_whole_reservation() -> None:
+    budget = Budget(1_000)
+    budget.reserve("a", provider="modal", worst_microusd=400)
+
+    assert budget.settle("a", None) == 400
+
+
+def test_an_unknown_price_is_refused_however_much_is_left() -> None:
+    with pytest.raises(BudgetExceeded, match="qwen: no price is known"):
+        Budget(10**9).reserve("a", provider="qwen", worst_microusd=None)
+
+
+def test_a_resumed_run_begins_with_what_it_spent_before() -> None:
+    budget = Budget(1_000, spent_microusd=900)
+
+    with pytest.raises(BudgetExceeded):
+        budget.reserve("a", provider="qwen", worst_microusd=101)
+
+
+def test_a_provider_that_bills_above_our_bound_is_reserved_at_that_multiple_from_then_on() -> None:
+    budget = Budget(1_000)
+    budget.reserve("a", provider="qwen", worst_microusd=100)
+
+    budget.settle("a", 300)
+    budget.reserve("b", provider="qwen", worst_microusd=100)
+    budget.reserve("c", provider="modal", worst_microusd=100)
+
+    assert budget.overruns == {"qwen": 3.0}
+    assert budget.reserved_microusd == 400
+
+
+def test_a_call_is_settled_once() -> None:
+    budget = Budget(1_000)
+    budget.reserve("a", provider="qwen", worst_microusd=100)
+    budget.settle("a", 0)
+
+    with pytest.raises(KeyError):
+        budget.settle("a", 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.floats(0, 1), st.booleans()), max_size=60),
+    st.integers(0, 2_000),
+)
+def test_what_is_spent_and_reserved_never_passes_the_cap(calls: list[tuple[int, float, bool]], cap: int) -> None:
+    budget = Budget(cap)
+    open_calls: dict[str, tuple[int, float]] = {}
+    for number, (worst, share, settle_first) in enumerate(calls):
+        if settle_first and open_calls:
+            call, (bound, billed) = open_calls.popitem()
+            budget.settle(call, int(bound * billed))
+        try:
+            budget.reserve(str(number), provider="qwen", worst_microusd=worst)
+        except BudgetExceeded:
+            assert worst > budget.left_microusd
+        else:
+            open_calls[str(number)] = (worst, share)
+
+        assert budget.spent_microusd + budget.reserved_microusd <= cap
