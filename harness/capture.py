@@ -5,7 +5,8 @@ A line is checked here once and becomes a `Capture`. Files of lines, bad lines a
 """
 
 import json
-from collections.abc import Callable
+import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -41,6 +42,12 @@ def _key_part(value: str) -> str:
 def _words(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not hold a NUL character")
+    return value
+
+
+def _sha256(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise ValueError("must be 64 lower-case hexadecimal digits")
     return value
 
 
@@ -87,7 +94,7 @@ class _Line(BaseModel):
 
 
 class _ReferenceLine(_Line):
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, AfterValidator(_sha256)]
     transcript: _Words | None = None
 
 
@@ -98,8 +105,7 @@ class _VoiceLine(_Line):
     description: _Words | None = None
 
     def noun(self) -> Voice:
-        kept = self.reference
-        reference = kept and Reference(sha256=kept.sha256, transcript=kept.transcript)
+        reference = Reference(**dict(self.reference)) if self.reference else None
         return Voice(kind=self.kind, id=self.id, reference=reference, description=self.description)
 
 
@@ -109,9 +115,6 @@ class _ConsentLine(_Line):
     expires_at: _Moment | None = None
     evidence: _Words | None = None
 
-    def noun(self) -> Consent:
-        return Consent(scope=self.scope, region=self.region, expires_at=self.expires_at, evidence=self.evidence)
-
 
 class _ObservedLine(_Line):
     provider: _Label
@@ -119,15 +122,6 @@ class _ObservedLine(_Line):
     first_byte_s: _Seconds | None = None
     total_s: _Seconds | None = None
     audio_s: _Seconds | None = None
-
-    def noun(self) -> Observed:
-        return Observed(
-            provider=self.provider,
-            status=self.status,
-            first_byte_s=self.first_byte_s,
-            total_s=self.total_s,
-            audio_s=self.audio_s,
-        )
 
 
 class _CaptureLine(_Line):
@@ -180,8 +174,8 @@ class _CaptureLine(_Line):
             user_key=self.user_key,
             session=self.session,
             segment=self.segment,
-            consent=self.consent and self.consent.noun(),
-            observed=self.observed and self.observed.noun(),
+            consent=Consent(**dict(self.consent)) if self.consent else None,
+            observed=Observed(**dict(self.observed)) if self.observed else None,
         )
 
 
@@ -219,10 +213,7 @@ _SECTIONS: Final[dict[tuple[str, ...], type[_Line]]] = {
 def _reason(error: ValidationError) -> str:
     """What is wrong first of all: the version, else an unknown key, which explains most missing ones."""
     problems: list[Any] = list(error.errors(include_url=False, include_input=False))
-    rank: Callable[[Any], int] = lambda problem: (  # noqa: E731 - one line, used once
-        0 if problem["loc"] == ("schema",) else 1 if problem["type"] == "extra_forbidden" else 2
-    )
-    problem = min(problems, key=rank)
+    problem = min(problems, key=_rank)
     location = tuple(problem["loc"])
     where = ".".join(str(part) for part in location)
     match problem["type"]:
@@ -238,6 +229,12 @@ def _reason(error: ValidationError) -> str:
             return f"{where or 'the line'} {problem['msg'].removeprefix('Input ')}"
 
 
+def _rank(problem: Any) -> int:
+    if problem["loc"] == ("schema",):
+        return 0
+    return 1 if problem["type"] == "extra_forbidden" else 2
+
+
 def _unknown_key(location: tuple[Any, ...]) -> str:
     section = _SECTIONS[location[:-1]]
     valid = ", ".join(field.alias or name for name, field in section.model_fields.items())
@@ -251,11 +248,11 @@ def capture_to_json(capture: Capture) -> str:
     fields = {
         "schema": CAPTURE_SCHEMA,
         "id": capture.id,
-        "captured_at": _iso(capture.captured_at),
+        "captured_at": capture.captured_at,
         "operation": request.operation,
         "text": request.text,
         "language": request.language,
-        "voice": _voice_fields(request.voice),
+        "voice": asdict(request.voice),
         "instructions": request.instructions,
         "response_format": request.response_format,
         "sample_rate_hz": request.sample_rate_hz,
@@ -263,38 +260,12 @@ def capture_to_json(capture: Capture) -> str:
         "user_key": capture.user_key,
         "session": capture.session,
         "segment": capture.segment,
-        "consent": capture.consent and _consent_fields(capture.consent),
-        "observed": capture.observed and _observed_fields(capture.observed),
+        "consent": asdict(capture.consent) if capture.consent else None,
+        "observed": asdict(capture.observed) if capture.observed else None,
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_iso)
 
 
 def _iso(moment: datetime) -> str:
     whole_ms = moment.microsecond % 1000 == 0
     return moment.astimezone(UTC).isoformat(timespec="milliseconds" if whole_ms else "microseconds")[:-6] + "Z"
-
-
-def _voice_fields(voice: Voice) -> dict[str, object]:
-    kept = voice.reference
-    reference = kept and {"sha256": kept.sha256, "transcript": kept.transcript}
-    return {"kind": voice.kind, "id": voice.id, "reference": reference, "description": voice.description}
-
-
-def _consent_fields(consent: Consent) -> dict[str, object]:
-    expires_at = consent.expires_at and _iso(consent.expires_at)
-    return {
-        "scope": consent.scope,
-        "region": consent.region,
-        "expires_at": expires_at,
-        "evidence": consent.evidence,
-    }
-
-
-def _observed_fields(observed: Observed) -> dict[str, object]:
-    return {
-        "provider": observed.provider,
-        "status": observed.status,
-        "first_byte_s": observed.first_byte_s,
-        "total_s": observed.total_s,
-        "audio_s": observed.audio_s,
-    }

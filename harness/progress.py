@@ -56,7 +56,7 @@ class ProgressReport:
         rate_hz = (self._done - self._began_with) / elapsed_s if elapsed_s > 0 else 0.0
         left = f", about {(self.total - self._done) / rate_hz:.0f} s left" if rate_hz > 0 else ""
         note = f", {self._note}" if self._note else ""
-        print(f"{self.title}: {self._done} of {self.total}, {rate_hz:.1f}/s{note}{left}", file=self._stream, flush=True)  # noqa: T201 - this is the progress line
+        print(f"{self.title}: {self._done} of {self.total}, {rate_hz:.1f}/s{note}{left}", file=self._stream, flush=True)
 
     def __enter__(self) -> Self:
         if self._bar is not None:

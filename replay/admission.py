@@ -7,7 +7,7 @@ from datetime import datetime
 
 from harness.clock import Clock
 from harness.providers.base import PaidCall
-from harness.store.journal import Journal
+from harness.store.logbook import Logbook
 from replay.budget import Budget
 from replay.quota import Quota
 
@@ -17,11 +17,11 @@ __all__ = ["LegAdmission"]
 class LegAdmission:
     """Admits the paid calls of one leg, or of one voice that is made beforehand."""
 
-    def __init__(self, leg: str, *, quota: Quota, budget: Budget, journal: Journal, clock: Clock) -> None:
+    def __init__(self, leg: str, *, quota: Quota, budget: Budget, book: Logbook, clock: Clock) -> None:
         self._leg = leg
         self._quota = quota
         self._budget = budget
-        self._journal = journal
+        self._book = book
         self._clock = clock
         self._open: dict[PaidCall, str] = {}  # call → its id in journal and budget
         self._calls = 0
@@ -41,7 +41,7 @@ class LegAdmission:
         self._budget.reserve(call_id, provider=call.provider, worst_microusd=call.worst_microusd)
         self._open[call] = call_id
         now = self._clock.now()
-        self._journal.append(
+        self._book.write(
             {
                 "type": "intent",
                 "call": call_id,
@@ -53,7 +53,7 @@ class LegAdmission:
                 "at": now.isoformat(),
             }
         )
-        await self._journal.commit()
+        await self._book.commit()
         if self._calls:
             self.own_wait_s += self._clock.monotonic() - began_s
         self._calls += 1
@@ -63,7 +63,7 @@ class LegAdmission:
         """Book what `call` cost; None keeps its reservation as spent."""
         call_id = self._open.pop(call)
         booked = self._budget.settle(call_id, microusd)
-        self._journal.append({"type": "settle", "call": call_id, "microusd": booked, "known": microusd is not None})
+        self._book.write({"type": "settle", "call": call_id, "microusd": booked, "known": microusd is not None})
 
     def close(self) -> None:
         """Book what was never settled at its worst."""

@@ -56,7 +56,8 @@ class Ledger:
             case "plan":
                 self.plan = record
             case "planned":
-                self.captures.append(record["capture"])
+                if record["capture"] is not None:  # later repetitions leave it out
+                    self.captures.append(record["capture"])
                 self.planned.update((leg["key"], leg) for leg in record["legs"])
             case "intent":
                 self.calls[record["call"]] = {**record, "microusd": record["worst_microusd"], "settled": False}

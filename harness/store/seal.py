@@ -12,8 +12,8 @@ from typing import Any
 
 from harness.errors import StoreError
 from harness.store.database import open_db
-from harness.store.ledger import Ledger
 from harness.store.journal import Record, read_journal
+from harness.store.ledger import Ledger
 from harness.store.runs import Run
 from harness.store.schema import SCHEMA_VERSION, TABLES, Table, ddl
 

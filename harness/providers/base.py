@@ -1,0 +1,118 @@
+"""What every provider promises, and what it needs of its caller.
+
+A provider sends and reads; who may send, and what it may cost, is decided by the caller's `Admission`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from harness.clock import Clock
+from harness.exchanges import Exchange, Failure
+from harness.speech import SpeechRequest, Voice
+
+__all__ = ["Admission", "Deadline", "FreeAdmission", "PaidCall", "Provider", "Purpose", "References"]
+
+Purpose = Literal["speak", "clone", "design"]
+
+
+class Deadline:
+    """The moment after which an answer is of no use; passed down, so that no retry outlives it."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._due_s = clock.monotonic() + seconds
+
+    def left_s(self) -> float:
+        """Seconds until then; 0.0 once it has passed."""
+        return max(0.0, self._due_s - self._clock.monotonic())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidCall:
+    """One HTTP call that a provider may charge for."""
+
+    provider: str
+    purpose: Purpose
+    attempt: int  # 1 for the first paid call of a request, counting on through retries
+    worst_microusd: int | None  # the most this call can cost; None when a price is unknown
+
+
+class Admission(Protocol):
+    """Lets paid calls out one by one: quota, money and the journal stand behind it."""
+
+    async def admit(self, call: PaidCall) -> None:
+        """Wait for quota, reserve the worst cost, journal the intent.
+
+        Leaves nothing reserved when it raises, cancellation included: the call is then never settled.
+
+        Raises:
+            BudgetExceeded: The call could cost more than is left.
+        """
+        ...
+
+    def settle(self, call: PaidCall, microusd: int | None) -> None:
+        """Book an admitted call: its exact cost, 0 when surely not billed, None when it must stay at its worst."""
+        ...
+
+
+class FreeAdmission:
+    """Lets everything through at once; for calls that nobody accounts for, such as a check of the setup."""
+
+    async def admit(self, call: PaidCall) -> None:
+        """Let it through."""
+
+    def settle(self, call: PaidCall, microusd: int | None) -> None:
+        """Forget it."""
+
+
+class References(Protocol):
+    """Where reference recordings lie by their hash; `harness.store.blobs.BlobStore` is one."""
+
+    def find(self, sha256: str) -> Path | None:
+        """The recording's file; None when it is not here."""
+        ...
+
+    def get(self, sha256: str, extension: str) -> bytes:
+        """The recording's bytes; raises StoreError when they no longer match the hash."""
+        ...
+
+
+class Provider(Protocol):
+    """Turns a `SpeechRequest` into an `Exchange`. An async context manager that owns its connections."""
+
+    name: str
+
+    async def __aenter__(self) -> Self:
+        """Open for business."""
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        ...
+
+    async def synthesize(self, request: SpeechRequest, *, admission: Admission, deadline: Deadline) -> Exchange:
+        """The audio, or the reason why there is none; what a provider does wrong never raises."""
+        ...
+
+    def worst_microusd(self, request: SpeechRequest) -> int | None:
+        """The most one attempt of every paid call of `request` can cost; None when a price is unknown."""
+        ...
+
+    async def prepare_voice(
+        self, voice: Voice, *, language: str | None, admission: Admission, deadline: Deadline
+    ) -> str | Failure | None:
+        """The provider's own id of the voice, made when missing; None where a provider keeps no voices."""
+        ...
+
+    async def missing_voices(self, voices: Iterable[Voice]) -> list[Voice]:
+        """Which of these `prepare_voice` would have to make and pay for; asking is free."""
+        ...
+
+    async def delete_voice(self, voice_id: str) -> bool:
+        """Whether the voice is surely gone from the provider now."""
+        ...

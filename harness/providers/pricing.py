@@ -1,0 +1,100 @@
+"""What a provider charges, from data/prices.toml. An unknown price is None: never guessed, never free."""
+
+import hashlib
+import math
+import tomllib
+from datetime import date
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import ConfigError
+
+__all__ = ["Price", "PriceList"]
+
+_ANYWHERE: Final = "*"
+
+
+class Price(BaseModel):
+    """One row of the file: `usd` for `per` units of an item in a region."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: str
+    region: str  # "*": everywhere that has no row of its own
+    item: str  # a model, or a kind of GPU
+    unit: Literal["characters", "voices", "gpu_s"]
+    usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]  # a price of 0 would switch the budget off
+    per: Annotated[int, Field(gt=0)]
+    as_of: date
+    source: str
+
+
+class PriceList:
+    """All known prices, and `version`, the hash of the file they came from."""
+
+    def __init__(self, prices: list[Price], version: str) -> None:
+        self.version = version
+        self._prices = {(price.provider, price.region, price.item, price.unit): price for price in prices}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The prices in `path`.
+
+        Raises:
+            ConfigError: The file is missing, no TOML, or has an unusable row; names row and key.
+        """
+        try:
+            content = path.read_bytes()
+            tables = tomllib.loads(content.decode(), parse_float=Decimal)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}; CUTOVER_PRICES names the price file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        return cls(_rows(path, tables), hashlib.sha256(content).hexdigest())
+
+    def microusd(self, provider: str, region: str, item: str, unit: str, units: float) -> int | None:
+        """The cost of `units` in micro-dollars, rounded up; None when the price is unknown.
+
+        Raises:
+            ValueError: `units` is negative or not finite.
+        """
+        if not math.isfinite(units) or units < 0:
+            raise ValueError(f"{units} {unit} cannot be priced")
+        price = self._prices.get((provider, region, item, unit)) or self._prices.get((provider, _ANYWHERE, item, unit))
+        if price is None:
+            return None
+        exact = price.usd * 1_000_000 * Decimal(str(units)) / price.per
+        return int(exact.to_integral_value(rounding=ROUND_CEILING))
+
+
+def _rows(path: Path, tables: dict[str, Any]) -> list[Price]:
+    """Every `[[price]]` of the file, checked."""
+    unknown = sorted(set(tables) - {"schema", "price"})
+    if unknown:
+        raise ConfigError(f"{path}: {unknown[0]} is not known; valid are schema and [[price]]")
+    if tables.get("schema") != 1:
+        raise ConfigError(f"{path}: schema is {tables.get('schema')}; this version reads 1")
+    rows = tables.get("price")
+    if not isinstance(rows, list) or not rows:
+        raise ConfigError(f"{path}: has no [[price]]")
+    prices: dict[tuple[str, ...], Price] = {}
+    for number, row in enumerate(rows, start=1):
+        price = _row(path, number, row)
+        key = (price.provider, price.region, price.item, price.unit)
+        if key in prices:
+            raise ConfigError(f"{path}: [[price]] number {number} prices {' '.join(key)} a second time; remove one")
+        prices[key] = price
+    return list(prices.values())
+
+
+def _row(path: Path, number: int, row: object) -> Price:
+    try:
+        return Price.model_validate(row)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        valid = f"; valid keys are {', '.join(Price.model_fields)}" if problem["type"] == "extra_forbidden" else ""
+        raise ConfigError(f"{path}: [[price]] number {number}, key {key}: {problem['msg']}{valid}") from None

@@ -1,0 +1,90 @@
+"""Which voices we have made at providers, and of what: append-only, so that a crash forgets none that was paid for.
+
+Knows only what we did; whether a voice still exists there is for the provider to say.
+"""
+
+import fcntl
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+__all__ = ["VoiceKey", "VoiceRegistry"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceKey:
+    """What a voice at a provider is made from and bound to: it works nowhere else."""
+
+    account: str  # whose it is; a stand-in's voices are not the real provider's
+    region: str
+    target_model: str  # the one model that can speak with it (providers.md A5)
+    source: str  # SHA-256 of the reference recording, or of the description
+
+
+class VoiceRegistry:
+    """One JSON line for each voice made or removed; several processes may share the file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_bytes = 0
+        self._voices: dict[str, VoiceKey] = {}  # by provider's id, oldest first
+
+    def get(self, key: VoiceKey) -> str | None:
+        """The provider's id of the voice made last for `key`; None when there is none."""
+        return next((voice_id for voice_id, owner in reversed(self.all().items()) if owner == key), None)
+
+    def all(self) -> dict[str, VoiceKey]:
+        """Every voice that was made and not removed, by the provider's id, oldest first."""
+        self._refresh()
+        return dict(self._voices)
+
+    def add(self, key: VoiceKey, voice_id: str, *, made_at: datetime) -> None:
+        """Record a voice durably."""
+        self._append({"event": "made", "voice_id": voice_id, "at": made_at.isoformat(), **asdict(key)})
+
+    def remove(self, voice_id: str, *, removed_at: datetime) -> None:
+        """Record durably that a voice is gone."""
+        self._append({"event": "removed", "voice_id": voice_id, "at": removed_at.isoformat()})
+
+    def _append(self, event: dict[str, str]) -> None:
+        line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
+            size = file.seek(0, os.SEEK_END)
+            torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write(b"\n" + line if torn else line)
+            os.fdatasync(file.fileno())
+
+    def _refresh(self) -> None:
+        """Read what was added since, by us or by others."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._read_bytes)
+                added = file.read()
+        except FileNotFoundError:
+            return
+        whole, newline, _ = added.rpartition(b"\n")
+        self._read_bytes += len(whole) + len(newline)
+        for line in whole.splitlines():
+            self._apply(line)
+
+    def _apply(self, line: bytes) -> None:
+        try:
+            event: dict[str, Any] = json.loads(line)
+            voice_id = str(event["voice_id"])
+            if event["event"] == "removed":
+                self._voices.pop(voice_id, None)
+            else:
+                names = ("account", "region", "target_model", "source")
+                self._voices[voice_id] = VoiceKey(**{name: str(event[name]) for name in names})
+        except (ValueError, KeyError, TypeError):
+            # Half a line is what a crash leaves. The voice it named is found again in the provider's own list.
+            log.warning("voice registry has a damaged line", extra={"file": self._path.name})

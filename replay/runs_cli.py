@@ -1,0 +1,55 @@
+"""`cutover runs`: what runs there are, and their databases built anew."""
+
+import json
+
+import click
+
+from harness.config import Settings
+from harness.store.database import open_db
+from harness.store.runs import Run, find_run, list_runs
+from harness.store.seal import seal
+
+__all__ = ["runs"]
+
+_ONE_RUN = """
+    SELECT run.kind, run.status, run.planned,
+           (SELECT decision FROM verdicts WHERE operation IS NULL) AS decision
+    FROM run
+"""
+
+
+@click.group(epilog="Example: cutover runs list")
+def runs() -> None:
+    """List runs and rebuild their databases."""
+
+
+@runs.command("list", epilog="Example: cutover runs list --json")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+def list_(as_json: bool) -> None:
+    """All runs, oldest first, with what was judged."""
+    rows = [_facts(run) for run in list_runs(Settings.load().home)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['run']}  {row['kind'] or '-':8} {row['status']:12} {row['decision'] or 'not judged'}")
+    if not rows:
+        click.echo("No run yet. Next: cutover demo", err=True)
+
+
+def _facts(run: Run) -> dict[str, object]:
+    if not run.database.is_file():
+        return {"run": run.id, "kind": None, "status": "not sealed", "planned": None, "decision": None}
+    with open_db(run.database) as database:
+        kind, status, planned, decision = database.execute(_ONE_RUN).fetchone() or (None, "empty", 0, None)
+    return {"run": run.id, "kind": kind, "status": status, "planned": planned, "decision": decision}
+
+
+@runs.command("seal", epilog="Example: cutover runs seal latest")
+@click.argument("run", default="latest")
+def seal_(run: str) -> None:
+    """Build the database of RUN anew from its journal, features and judgement."""
+    found = find_run(Settings.load().home, run)
+    ledger = seal(found)
+    click.echo(str(found.database))
+    click.echo(f"{len(ledger.results)} of {len(ledger.planned)} legs. Next: cutover verdict {found.id}", err=True)
