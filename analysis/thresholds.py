@@ -1,6 +1,6 @@
 """What a verdict demands, as a person wrote it in `thresholds.toml`.
 
-Loading checks every key and choice and names what is wrong; the kinds of gates are in `kinds.py`.
+Loading checks every key and choice and names what is wrong; the kinds of gates are in `gates.py`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from analysis.kinds import KINDS, Condition, Gate, GateBase, Section
+from analysis.gates import KINDS, Condition, Gate, GateBase, Section
 from harness.errors import ConfigError
 from harness.speech import Operation
 

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import HarnessError
 from harness.store.journal import read_journal
@@ -54,7 +54,8 @@ def demo(scenario: str, seed: int, limit: int | None, time_scale: float, dashboa
     settings = Settings.load()
     name = f"{scenario}-{seed}" + (f"-{limit}" if limit else "")
     state = settings.home / "demo" / name
-    started_s = time.monotonic()
+    clock = SystemClock()
+    started_s = clock.monotonic()
     if not _unfinished(settings.home, name):
         _empty(state)
     with ExitStack() as stack:
@@ -76,7 +77,7 @@ def demo(scenario: str, seed: int, limit: int | None, time_scale: float, dashboa
         if status:
             return status
     status = _run(["verdict", run.id], environment)
-    click.echo(f"The demo took {time.monotonic() - started_s:.0f} s; its run is {run.path}", err=True)
+    click.echo(f"The demo took {clock.monotonic() - started_s:.0f} s; its run is {run.path}", err=True)
     if dashboard or (dashboard is None and sys.stdout.isatty() and not os.environ.get("CI")):
         _run(["dashboard"], environment)
     else:
@@ -89,7 +90,7 @@ def _unfinished(home: Path, name: str) -> Run | None:
     for run in reversed(list_runs(home)):
         records = read_journal(run.journal).records
         if records and records[0]["plan"]["labels"].get("demo") == name:
-            return run if Ledger.of(records).missing else None
+            return None if Ledger.of(records).is_finished else run
     return None
 
 
@@ -189,12 +190,12 @@ def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
 
 def _start(arguments: list[str], environment: Mapping[str, str], **pipes: Any) -> "subprocess.Popen[str]":
     """A command in a session of its own, so that a Ctrl-C reaches it once, through us; it ends when we do."""
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - our own program, its arguments not from outside
         [sys.executable, "-m", "harness.cli", *arguments],
         env=dict(environment),
         text=True,
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         **pipes,
     )
 

@@ -53,7 +53,11 @@ class LegAdmission:
                 "at": now.isoformat(),
             }
         )
-        await self._book.commit()
+        try:
+            await self._book.commit()
+        except BaseException:
+            self.settle(call, 0)  # never sent
+            raise
         if self._calls:
             self.own_wait_s += self._clock.monotonic() - began_s
         self._calls += 1

@@ -18,8 +18,8 @@ __all__ = ["MAX_LINE_BYTES", "Line", "LineFile"]
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
-# Fed to the decompressor at once: a zstd block of 4 bytes can unfold to 128 KiB, so this bounds a bomb to about 8 MiB.
-_PACKED_BYTES: Final = 256
+# Fed to the decompressor at once. A zstd block of 4 bytes can unfold to 128 KiB: a bomb gives 4 MiB at a time, no more.
+_PACKED_BYTES: Final = 128
 _MAX_WINDOW_BYTES: Final = 2**27  # what the zstd command itself reads and writes without being asked for more
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -122,9 +122,11 @@ class LineFile:
         head = b""
         while len(head) < _CHUNK_BYTES and (chunk := next(chunks, b"")):
             head += chunk
-        if head.startswith(_UTF16_MARKS) or _alternates_with_nul(head):
+        sample = head[:_CHUNK_BYTES]
+        if head.startswith(_UTF16_MARKS) or _alternates_with_nul(sample):
             raise CaptureError(f"{self.path}: is UTF-16 or UTF-32; captures are UTF-8, convert it with iconv")
-        if head and not any(_decodes(line) for line in head.split(b"\n") if line):
+        lines = [line for line in sample.split(b"\n") if line]
+        if lines and not any(map(_decodes, lines)):
             raise CaptureError(f"{self.path}: holds no UTF-8 text; name a capture file")
         return chain([head.removeprefix(codecs.BOM_UTF8)], chunks)
 

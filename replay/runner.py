@@ -32,8 +32,6 @@ __all__ = ["Replay", "Route"]
 
 # One of these means that every further call would end the same way (fault F08: one row, not ten thousand).
 _HOPELESS: Final = frozenset({ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.QUOTA})
-# Nothing was sent for these, so another run of the same plan may still send them.
-_UNSENT: Final = frozenset({ErrorKind.BUDGET, ErrorKind.CANCELLED})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,15 +96,11 @@ class Replay:
     def _todo(self) -> Iterator[PlanEntry]:
         """What still lacks an outcome."""
         for entry in self.plan.entries():
-            legs = tuple(leg for leg in entry.legs if self._is_open(leg))
+            legs = tuple(
+                leg for leg in entry.legs if self.book.ledger.is_open(leg.key, resend_unknown=self.resend_unknown)
+            )
             if legs:
                 yield PlanEntry(entry.capture, legs)
-
-    def _is_open(self, leg: Leg) -> bool:
-        row = self.book.ledger.results.get(leg.key)
-        if row is None:
-            return True
-        return row["outcome"] in _UNSENT or (self.resend_unknown and row["outcome"] == ErrorKind.UNKNOWN_OUTCOME)
 
     async def _work(self, entries: Iterator[PlanEntry]) -> None:
         while not self._stop.is_set() and (entry := next(entries, None)) is not None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from harness.clock import Clock
 from harness.config import Settings
-from harness.errors import ErrorKind, UsageError
+from harness.errors import UsageError
 from harness.exchanges import Lane
 from harness.progress import ProgressReport
 from harness.providers import open_provider
@@ -30,8 +30,6 @@ from replay.runner import Replay, Route
 from replay.sources import CaptureFile, read_captures, select
 
 __all__ = ["Session", "open_session"]
-
-_UNSENT = frozenset({ErrorKind.BUDGET.value, ErrorKind.CANCELLED.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +207,7 @@ def _unfinished_run(home: Path, plan: ReplayPlan) -> Run | None:
         records = read_journal(run.journal).records
         if not records or records[0].get("plan_sha256") != plan.sha256:
             continue
-        ledger = Ledger.of(records)
-        if ledger.missing or any(row["outcome"] in _UNSENT for row in ledger.results.values()):
+        if not Ledger.of(records).is_finished:
             return run
     return None
 

@@ -42,9 +42,7 @@ def a_request(
         Operation.CLONE: VoiceKind.CLONE,
         Operation.DESIGN: VoiceKind.DESIGN,
     }[operation]
-    return SpeechRequest(
-        operation=operation, text=text, language=language, voice=voice or a_voice(default), **changes
-    )
+    return SpeechRequest(operation=operation, text=text, language=language, voice=voice or a_voice(default), **changes)
 
 
 def a_capture(id: str = "c1", *, request: SpeechRequest | None = None, **changes: Any) -> Capture:  # noqa: A002 - the field's own name

@@ -37,7 +37,9 @@ class PriceList:
 
     def __init__(self, prices: list[Price], version: str) -> None:
         self.version = version
-        self._prices = {(price.provider, price.region, price.item, price.unit): price for price in prices}
+        self._prices: dict[tuple[str, ...], Price] = {
+            (price.provider, price.region, price.item, price.unit): price for price in prices
+        }
 
     @classmethod
     def load(cls, path: Path) -> Self:

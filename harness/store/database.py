@@ -15,7 +15,6 @@ __all__ = ["open_db"]
 
 # Files that are attached, by alias, must be opened before external access is shut.
 _LOCK = (
-    "SET TimeZone = 'UTC'",  # not at connect: in memory the icu extension is loaded only afterwards
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET enable_external_access = false",
@@ -60,11 +59,18 @@ def open_db(
                 connection.execute(f"ATTACH '{quoted}' AS \"{_identifier(alias)}\" (READ_ONLY)")
             except duckdb.Error as error:
                 raise _unreadable(file, error) from None
-        for statement in _LOCK:
-            connection.execute(statement)
+        _lock(connection)
         yield connection
     finally:
         connection.close()
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Shut everything but the opened files; a second connection to a file of this process finds it shut already."""
+    (locked,) = connection.execute("SELECT current_setting('lock_configuration')").fetchone() or (False,)
+    if not locked:
+        for statement in _LOCK:
+            connection.execute(statement)
 
 
 def _identifier(name: str) -> str:

@@ -42,7 +42,8 @@ def _checksum(sequence: int, body: bytes) -> int:
 def _unframe(line: bytes, sequence: int) -> Record:
     """The record of a whole line; ValueError when it is not the one that belongs there."""
     number, checksum, body = line.split(b" ", 2)
-    if int(number) != sequence or int(checksum, 16) != _checksum(sequence, body):
+    # Compared as bytes: as numbers, "1A" and "1a" would be equal and a flipped bit pass.
+    if number != b"%d" % sequence or checksum != b"%08x" % _checksum(sequence, body):
         raise ValueError
     record: Record = json.loads(body)
     return record

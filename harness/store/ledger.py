@@ -13,12 +13,15 @@ A run's journal holds records of these types:
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from harness.errors import ErrorKind, StoreError
 from harness.store.journal import Record
 
 __all__ = ["Ledger"]
+
+# Nothing was sent for these, so another run of the same plan may still send them.
+_UNSENT: Final = frozenset({ErrorKind.BUDGET.value, ErrorKind.CANCELLED.value})
 
 
 @dataclass(slots=True)
@@ -82,14 +85,25 @@ class Ledger:
             self.voices.pop(record["voice_id"], None)
 
     def _result(self, record: Record) -> None:
-        """One final outcome per leg; only an unknown one may be replaced, by sending it again."""
+        """One final outcome per leg; only one that left it open may be replaced, by sending it again."""
         key = record["leg"]
         if key not in self.planned:
             raise StoreError(f"the journal answers {key}, which was never planned")
-        earlier = self.results.get(key)
-        if earlier is not None and earlier["outcome"] != ErrorKind.UNKNOWN_OUTCOME:
+        if not self.is_open(key, resend_unknown=True):
             raise StoreError(f"the journal answers {key} twice")
         self.results[key] = record["row"]
+
+    def is_open(self, key: str, *, resend_unknown: bool) -> bool:
+        """Whether a planned leg may be sent: without outcome, or with one that left it open."""
+        row = self.results.get(key)
+        if row is None:
+            return True
+        return row["outcome"] in _UNSENT or (resend_unknown and row["outcome"] == ErrorKind.UNKNOWN_OUTCOME)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to send."""
+        return not any(self.is_open(key, resend_unknown=False) for key in self.planned)
 
     @property
     def missing(self) -> list[str]:

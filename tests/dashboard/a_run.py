@@ -179,9 +179,7 @@ def _a_feature(capture: Row, lane: str, dice: random.Random) -> Row:
     }
 
 
-def _an_exchange(
-    run_id: str, capture: Row, lane: str, dice: random.Random, factor: float, feature: Row | None
-) -> Row:
+def _an_exchange(run_id: str, capture: Row, lane: str, dice: random.Random, factor: float, feature: Row | None) -> Row:
     provider = LANES[lane]
     service_s = factor * (0.3 + capture["text_chars"] / 120) * math.exp(dice.gauss(0, 0.35))
     kind, code = dice.choice([("timeout_total", None), ("overloaded", "503"), ("bad_response", "InvalidReply")])

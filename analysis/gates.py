@@ -1,6 +1,6 @@
 """The kinds of gates a thresholds file may set, each with its limits.
 
-A gate says what is demanded; how it is measured is the business of `gates.py`.
+A gate says what is demanded; how it is measured is the business of `findings.py`.
 """
 
 from typing import Annotated, Final, Literal, Self
@@ -218,6 +218,11 @@ class RatioOfTotals(GateBase):
         if self.ratio_max is None and self.abs_max_usd is None:
             raise ValueError("sets no limit; give ratio_max, abs_max_usd or both")
         return self
+
+    @property
+    def unit(self) -> str:
+        """Of its absolute limit."""
+        return "usd_per_1k_chars" if self.per == "1k_chars" else "usd_per_request"
 
     @property
     def claims(self) -> int:

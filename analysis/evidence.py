@@ -1,0 +1,116 @@
+"""What a judge looks at: pairs, noise pairs and the count of all outcomes, read from sealed runs."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import duckdb
+import polars as pl
+
+from analysis.gates import TIMINGS
+from harness.exchanges import Lane
+from harness.store.database import open_db
+from harness.store.runs import Run
+
+__all__ = ["Evidence", "RunFacts", "read_evidence"]
+
+_CAPTURE_COLUMNS: Final = ("run_id", "capture_id", "repetition", "operation", "cluster", "voice_id", "billed_chars")
+_SIDE_COLUMNS: Final = ("outcome", "attempts", "audio_outcome", "sent_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """One run, as far as a judge must know it."""
+
+    run_id: str
+    kind: str
+    started_at: datetime
+    ended_at: datetime
+    status: str  # complete or interrupted
+    planned: int  # legs
+    rows: int  # legs with an outcome
+    models: frozenset[str]  # "candidate generate qwen/qwen3-tts-flash@ap-southeast-1", …
+    extractors: frozenset[str]  # versions that measured its audio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that was replayed, one row a pair.
+
+    `pairs` has the columns of the view of that name that the gates need, prefixed `control_` and `candidate_`, with
+    `*_cost_microusd` in place of `*_cost_usd` so that sums are exact; `noise_pairs` likewise with `repeat_`. `ledger`
+    counts every outcome: run_id, lane, operation, outcome, exchanges.
+    """
+
+    runs: tuple[RunFacts, ...]  # oldest first
+    pairs: pl.DataFrame
+    noise_pairs: pl.DataFrame
+    ledger: pl.DataFrame
+
+
+_RUN = "SELECT run_id, kind, started_at, ended_at, status, planned FROM run"
+_LEDGER = """
+    SELECT run_id, lane, operation, outcome, count(*) AS exchanges
+    FROM exchanges GROUP BY ALL ORDER BY ALL
+"""
+_MODELS = """
+    SELECT DISTINCT lane || ' ' || operation || ' ' || provider || '/' || model || '@' || coalesce(region, '')
+    FROM exchanges WHERE model IS NOT NULL
+"""
+_EXTRACTORS = "SELECT DISTINCT extractor_version FROM features WHERE extractor_version IS NOT NULL"
+
+
+def read_evidence(runs: Sequence[Run], features: Collection[str]) -> Evidence:
+    """The evidence of one or several sealed runs together.
+
+    Args:
+        runs: In any order.
+        features: Timings and audio features that the gates need of each side.
+
+    Raises:
+        StoreError: A run is not sealed, or its database is damaged.
+    """
+    facts, pairs, noise, ledgers = [], [], [], []
+    for run in runs:
+        with open_db(run.database) as database:
+            facts.append(_facts(database))
+            pairs.append(database.sql(_pair_query("pairs", (Lane.CONTROL, Lane.CANDIDATE), features)).pl())
+            noise.append(database.sql(_pair_query("noise_pairs", (Lane.CONTROL, Lane.REPEAT), features)).pl())
+            ledgers.append(database.sql(_LEDGER).pl())
+    return Evidence(
+        runs=tuple(sorted(facts, key=lambda run: (run.started_at, run.run_id))),
+        pairs=pl.concat(pairs),
+        noise_pairs=pl.concat(noise),
+        ledger=pl.concat(ledgers).sort("run_id", "lane", "operation", "outcome"),
+    )
+
+
+def _pair_query(view: str, sides: Iterable[Lane], features: Collection[str]) -> str:
+    """A query for the columns a judge needs; names come from the schema and checked thresholds alone."""
+    columns = list(_CAPTURE_COLUMNS)
+    for side in sides:
+        needed = [*_SIDE_COLUMNS, *sorted({"service_s", *features})]
+        columns += [f"{side}_{column}" for column in needed]
+        columns.append(f"CAST(round({side}_cost_usd * 1000000) AS BIGINT) AS {side}_cost_microusd")
+    return f"SELECT {', '.join(columns)} FROM {view}"  # noqa: S608 - no value of a stranger is in it
+
+
+def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:
+    run_id, kind, started_at, ended_at, status, planned = _only_row(database, _RUN)
+    (rows,) = _only_row(database, "SELECT count(*) FROM exchanges")
+    return RunFacts(
+        run_id=run_id,
+        kind=kind,
+        started_at=started_at,
+        ended_at=ended_at or started_at,
+        status=status,
+        planned=planned,
+        rows=rows,
+        models=frozenset(row[0] for row in database.execute(_MODELS).fetchall()),
+        extractors=frozenset(row[0] for row in database.execute(_EXTRACTORS).fetchall()),
+    )
+
+
+def _only_row(database: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return database.execute(query).fetchone()

@@ -1,0 +1,129 @@
+"""The outcome of one gate with its reason in words, put together from what its claims came to.
+
+Which pairs a gate looks at is its own module's business; whether they are enough, and which gate decides, the judge's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from analysis.gates import Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
+from analysis.proofs import Bar, Proof
+from harness.judgement import Finding, Forecast, Interval, Outcome
+from harness.speech import Operation
+
+__all__ = ["SEVERITY", "Evaluated", "Scene", "conclude", "unjudged", "withheld"]
+
+SEVERITY: Final = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL, Outcome.INVALID)  # best to worst
+_WORDS: Final = {
+    Outcome.PASS: "passes",
+    Outcome.FAIL: "fails",
+    Outcome.INCONCLUSIVE: "is open",
+    Outcome.INVALID: "is invalid",
+}
+
+
+class Scene(NamedTuple):
+    """What the gates of one operation are judged on."""
+
+    operation: Operation
+    pairs: pl.DataFrame  # answered in both lanes, each capture once
+    noise_pairs: pl.DataFrame  # control and repeat
+    bar: Bar
+    unmeasured_max: float  # share of pairs whose audio or timing we may have failed to measure
+
+
+class Evaluated(NamedTuple):
+    """A finding, and how far a failed one is beyond doubt."""
+
+    finding: Finding
+    strength: float = 0.0
+
+
+def conclude(
+    name: str, gate: Gate, scene: Scene, claims: Sequence[Proof], what: str, counts: dict[str, int]
+) -> Evaluated:
+    """The finding of a gate whose claims have been weighed: the worst of them, among equals the first.
+
+    Args:
+        name: The gate's name.
+        gate: Its rule.
+        scene: What it was judged on.
+        claims: One proof for each limit.
+        what: Begins the numbers in words: "failed", "clipped_share above 0.001".
+        counts: What the claims rest on.
+    """
+    proof = max(claims, key=lambda claim: SEVERITY.index(claim.outcome))
+    needs = f"; {proof.forecast.text}" if proof.forecast else ""
+    finding = Finding(
+        gate=name,
+        operation=scene.operation,
+        outcome=proof.outcome,
+        blocking=gate.blocking,
+        interval=proof.interval,
+        limit=proof.limit,
+        unit=proof.unit,
+        counts=counts,
+        reason=f"{name} {_WORDS[proof.outcome]}: {what} {proof.words}{needs}",
+        forecast=proof.forecast,
+    )
+    return Evaluated(finding, proof.strength)
+
+
+def unjudged(
+    name: str,
+    gate: Gate,
+    operation: Operation,
+    *,
+    outcome: Outcome,
+    why: str,
+    counts: dict[str, int],
+    forecast: Forecast | None = None,
+) -> Evaluated:
+    """The finding of a gate for which no number could be had."""
+    finding = Finding(
+        gate=name,
+        operation=operation,
+        outcome=outcome,
+        blocking=gate.blocking,
+        interval=Interval(estimate=None, low=None, high=None),
+        limit=None,
+        unit=_unit(gate),
+        counts=counts,
+        reason=f"{name} {_WORDS[outcome]}: {why}",
+        forecast=forecast,
+    )
+    return Evaluated(finding)
+
+
+def withheld(evaluated: Evaluated, why: str, forecast: Forecast) -> Evaluated:
+    """The same finding, its pass withheld and its forecast at least `forecast`; a proven fail stands."""
+    finding = evaluated.finding
+    if finding.outcome not in (Outcome.PASS, Outcome.INCONCLUSIVE):
+        return evaluated
+    own = finding.forecast
+    open_longer = own is not None and (own.pairs_high is None or own.pairs_high > (forecast.pairs_high or 0))
+    needed = own if own is not None and open_longer else forecast
+    return evaluated._replace(
+        finding=replace(
+            finding,
+            outcome=Outcome.INCONCLUSIVE,
+            forecast=needed,
+            reason=f"{finding.gate} {_WORDS[Outcome.INCONCLUSIVE]}: {why}; {needed.text}",
+        )
+    )
+
+
+def _unit(gate: Gate) -> str:
+    match gate:
+        case PairedTail():
+            return "ratio"
+        case RatioOfTotals():
+            return "ratio" if gate.ratio_max is not None else gate.unit
+        case PerVoice():
+            return "voices"
+        case PairedBinary(margin_pp=None):
+            return "pct"
+    return "pp"

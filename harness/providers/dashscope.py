@@ -1,0 +1,282 @@
+"""The DashScope calls we use, as bodies and replies (providers.md A2, A5, A6).
+
+Knows the wire and nothing of requests, prices or which voice belongs to whom.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from yarl import URL
+
+from harness.clock import Clock
+from harness.config import QwenSettings
+from harness.errors import ErrorKind
+from harness.exchanges import Failure
+from harness.providers.attempts import Answer
+from harness.providers.base import Deadline
+from harness.providers.codes import dashscope_failure
+from harness.providers.door import Door, Fault, Reply
+from harness.providers.retry import retry_after_s
+
+__all__ = ["AccountVoice", "DashScope", "MadeVoice", "NewVoice", "Spoken"]
+
+_SPEAK: Final = "/api/v1/services/aigc/multimodal-generation/generation"
+_VOICES: Final = "/api/v1/services/audio/tts/customization"
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100  # an account holds 1 000 voices; a list without an end is no list
+_PREVIEW: Final = {"sample_rate": 24_000, "response_format": "wav"}
+
+VoiceMaker = Literal["clone", "design"]
+
+T = TypeVar("T")
+
+
+class _Part(BaseModel):
+    """Tolerant of keys that are new or missing, strict about the type of those we read."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class _Audio(_Part):
+    data: str | None = None
+    url: str | None = None
+    expires_at: int | None = None
+    id: str | None = None
+
+
+class _Usage(_Part):
+    characters: Annotated[int, Field(ge=0)] | None = None
+
+
+class _Listed(_Part):
+    voice: str
+    target_model: str | None = None
+    gmt_create: str | None = None
+
+
+class _Output(_Part):
+    audio: _Audio | None = None
+    finish_reason: str | None = None
+    voice: str | None = None
+    preview_audio: _Audio | None = None
+    fallback_mode: bool | None = None
+    fallback_reason: str | None = None
+    voice_list: list[_Listed] | None = None
+    total_count: int | None = None
+
+
+class _Envelope(_Part):
+    request_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    output: _Output | None = None
+    usage: _Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What came of a synthesis: an address of audio, or audio itself."""
+
+    reply: Reply
+    request_id: str | None
+    url: str | None
+    audio: bytes | None
+    reported_chars: int | None
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVoice:
+    """A voice to be made."""
+
+    kind: VoiceMaker
+    target_model: str
+    name: str  # ours, at most 16 letters, digits or underscores; becomes part of the id
+    language: str | None  # ISO 639-1
+    audio_url: str | None = None  # clone: the recording as a data URL
+    transcript: str | None = None  # clone
+    description: str | None = None  # design
+    preview_text: str | None = None  # design
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeVoice:
+    """A voice that was made."""
+
+    voice_id: str
+    reply: Reply | None  # None when it was found in the account later
+    request_id: str | None
+    preview: bytes | None  # design: it speaks the preview text
+    facts: Mapping[str, object]
+
+
+class AccountVoice(NamedTuple):
+    """A voice as the account lists it."""
+
+    voice_id: str
+    target_model: str | None
+    made_at: str | None  # the provider's own words; the time zone is not documented
+
+
+class _Said(NamedTuple):
+    reply: Reply
+    envelope: _Envelope
+
+
+class DashScope:
+    """One account in one region."""
+
+    def __init__(self, door: Door, base: URL, settings: QwenSettings, clock: Clock) -> None:
+        self._door = door
+        self._base = base
+        self._settings = settings
+        self._clock = clock
+
+    async def speak(
+        self, *, model: str, text: str, voice: str, language_type: str, instructions: str | None, deadline: Deadline
+    ) -> Answer[Spoken]:
+        """One synthesis, not streamed; may be billed by characters."""
+        content = {"text": text, "voice": voice, "language_type": language_type}
+        if instructions:
+            content["instructions"] = instructions
+        body = {"model": model, "input": content}
+        answer = await self._call(_SPEAK, body, deadline=deadline, private=(text, instructions))
+        return _map(answer, _spoken)
+
+    async def make_voice(self, new: NewVoice, *, deadline: Deadline) -> Answer[MadeVoice]:
+        """Clone or design a voice; billed by voice, and counts towards the account's thousand."""
+        private = (new.transcript, new.description, new.preview_text)
+        answer = await self._call(_VOICES, self._creation(new), deadline=deadline, private=private)
+        return _map(answer, _made)
+
+    async def voices(self, kind: VoiceMaker, *, deadline: Deadline) -> list[AccountVoice] | Failure:
+        """Every voice of a kind in the account; free."""
+        found: list[AccountVoice] = []
+        for page in range(_MOST_PAGES):
+            content = {"action": "list", "page_size": _PAGE, "page_index": page}
+            answer = await self._call(_VOICES, {"model": self._model(kind), "input": content}, deadline=deadline)
+            if isinstance(answer.result, Failure):
+                return answer.result
+            output = answer.result.envelope.output or _Output()
+            listed = output.voice_list or []
+            found += [AccountVoice(each.voice, each.target_model, each.gmt_create) for each in listed]
+            if not listed or len(found) >= (output.total_count or 0):
+                break
+        return found
+
+    async def delete_voice(self, kind: VoiceMaker, voice_id: str, *, deadline: Deadline) -> bool:
+        """Whether the voice is gone from the account now; free."""
+        body = {"model": self._model(kind), "input": {"action": "delete", "voice": voice_id}}
+        answer = await self._call(_VOICES, body, deadline=deadline)
+        return not isinstance(answer.result, Failure) or answer.result.kind is ErrorKind.VOICE_NOT_FOUND
+
+    def _model(self, kind: VoiceMaker) -> str:
+        return self._settings.enrolment_model if kind == "clone" else self._settings.voice_design_model
+
+    def _creation(self, new: NewVoice) -> dict[str, Any]:
+        content: dict[str, Any] = {
+            "action": "create",
+            "target_model": new.target_model,
+            "preferred_name": new.name,
+            "language": new.language,
+        }
+        body: dict[str, Any] = {"model": self._model(new.kind), "input": content}
+        if new.kind == "clone":
+            content |= {"audio": {"data": new.audio_url}, "text": new.transcript}
+        else:
+            content |= {"voice_prompt": new.description, "preview_text": new.preview_text}
+            body["parameters"] = _PREVIEW
+        body["input"] = {key: value for key, value in content.items() if value is not None}
+        return body
+
+    async def _call(
+        self, path: str, body: dict[str, Any], *, deadline: Deadline, private: tuple[str | None, ...] = ()
+    ) -> Answer[_Said]:
+        """Send one body and read the envelope of its reply."""
+        reply = await self._door.send(
+            "POST", self._base.joinpath(path[1:]), body=json.dumps(body).encode(), keyed=True, deadline=deadline
+        )
+        if isinstance(reply, Fault):
+            return Answer(result=reply.failure, sent=reply.sent)
+        envelope = _parse(reply.body)
+        if envelope is None:
+            return Answer(result=_without_envelope(reply, private), retry_after_s=self._retry_after_s(reply))
+        if reply.status != 200 or envelope.code:
+            failure = dashscope_failure(reply.status, envelope.code or None, envelope.message, private=private)
+            return Answer(result=failure, retry_after_s=self._retry_after_s(reply))
+        return Answer(result=_Said(reply, envelope))
+
+    def _retry_after_s(self, reply: Reply) -> float | None:
+        return retry_after_s(reply.headers, self._clock.now())
+
+
+def _parse(body: bytes) -> _Envelope | None:
+    try:
+        return _Envelope.model_validate_json(body)
+    except ValidationError:
+        return None
+
+
+def _without_envelope(reply: Reply, private: tuple[str | None, ...]) -> Failure:
+    """What a body means that is not what was agreed: a gateway's page, or nonsense after a success."""
+    if reply.status == 200:
+        return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply is not the JSON that was agreed on")
+    text = reply.body[:300].decode(errors="replace")
+    return dashscope_failure(reply.status, None, text, private=private)
+
+
+def _map(answer: Answer[_Said], read: Callable[[_Said], T | Failure]) -> Answer[T]:
+    """The answer with what `read` makes of its reply; a failure stays one."""
+    result = answer.result
+    return Answer(
+        result=result if isinstance(result, Failure) else read(result),
+        sent=answer.sent,
+        retry_after_s=answer.retry_after_s,
+    )
+
+
+def _spoken(said: _Said) -> Spoken | Failure:
+    output = said.envelope.output or _Output()
+    audio = output.audio or _Audio()
+    inline = _decoded(audio.data)
+    if not audio.url and not inline:
+        return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply names no audio")
+    request_id = said.envelope.request_id or said.reply.headers.get("x-request-id")
+    facts = {"audio_id": audio.id, "finish_reason": output.finish_reason, "expires_at": audio.expires_at}
+    if audio.id and request_id and audio.id != f"audio_{request_id}":
+        facts["audio_id_differs"] = True  # perhaps the reply to somebody else's request
+    return Spoken(
+        reply=said.reply,
+        request_id=request_id,
+        url=audio.url or None,
+        audio=inline,
+        reported_chars=said.envelope.usage.characters if said.envelope.usage else None,
+        facts={key: value for key, value in facts.items() if value is not None},
+    )
+
+
+def _made(said: _Said) -> MadeVoice | Failure:
+    output = said.envelope.output or _Output()
+    if not output.voice:
+        return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply names no voice")
+    facts = {"fallback_mode": output.fallback_mode, "fallback_reason": output.fallback_reason}
+    return MadeVoice(
+        voice_id=output.voice,
+        reply=said.reply,
+        request_id=said.envelope.request_id or said.reply.headers.get("x-request-id"),
+        preview=_decoded(output.preview_audio.data if output.preview_audio else None),
+        facts={key: value for key, value in facts.items() if value is not None},
+    )
+
+
+def _decoded(encoded: str | None) -> bytes | None:
+    """The bytes of a base64 text; None when it is empty or none."""
+    try:
+        return base64.b64decode(encoded or "", validate=True) or None
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.store.runs import Run, find_run, list_runs
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for name in ("20261122T000000-aaa", "20261123T000000-bbb"):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "journal.jsonl").touch()
+        (folder / "run.duckdb").touch()
+    (tmp_path / "runs" / "not-a-run").mkdir()
+    return tmp_path
+
+
+def test_runs_are_listed_oldest_first_and_other_folders_left_out(home: Path) -> None:
+    assert [run.id for run in list_runs(home)] == ["20261122T000000-aaa", "20261123T000000-bbb"]
+
+
+def test_latest_is_the_newest(home: Path) -> None:
+    assert find_run(home, "latest").id == "20261123T000000-bbb"
+
+
+@pytest.mark.parametrize("suffix", ["", "run.duckdb", "journal.jsonl"])
+def test_a_run_is_found_by_its_id_or_by_a_path_into_it(home: Path, suffix: str) -> None:
+    path = home / "runs" / "20261122T000000-aaa" / suffix
+
+    assert (
+        find_run(home, "20261122T000000-aaa")
+        == find_run(Path("elsewhere"), str(path))
+        == Run(path if not suffix else path.parent)
+    )
+
+
+def test_a_run_that_is_not_there_is_named_with_the_latest(home: Path) -> None:
+    with pytest.raises(UsageError, match="20261121: no such run; the latest is 20261123T000000-bbb"):
+        find_run(home, "20261121")
+
+
+def test_without_any_run_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run yet; `cutover demo`"):
+        find_run(tmp_path, "latest")
