@@ -8,7 +8,6 @@ from typing import Any, Final
 import duckdb
 import polars as pl
 
-from analysis.gates import TIMINGS
 from harness.exchanges import Lane
 from harness.store.database import open_db
 from harness.store.runs import Run

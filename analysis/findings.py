@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from analysis.gates import Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
-from analysis.proofs import Bar, Proof
+from analysis.proofs import Bar, Proof, more_pairs
+from analysis.samples import Shortfall
 from harness.judgement import Finding, Forecast, Interval, Outcome
 from harness.speech import Operation
 
@@ -98,22 +99,30 @@ def unjudged(
     return Evaluated(finding)
 
 
-def withheld(evaluated: Evaluated, why: str, forecast: Forecast) -> Evaluated:
-    """The same finding, its pass withheld and its forecast at least `forecast`; a proven fail stands."""
+def withheld(evaluated: Evaluated, lacking: Shortfall) -> Evaluated:
+    """The same finding with its pass withheld because the sample lacks something; a proven fail stands."""
     finding = evaluated.finding
     if finding.outcome not in (Outcome.PASS, Outcome.INCONCLUSIVE):
         return evaluated
-    own = finding.forecast
-    open_longer = own is not None and (own.pairs_high is None or own.pairs_high > (forecast.pairs_high or 0))
-    needed = own if own is not None and open_longer else forecast
+    needed = _the_longer(finding.forecast, lacking)
     return evaluated._replace(
         finding=replace(
             finding,
             outcome=Outcome.INCONCLUSIVE,
             forecast=needed,
-            reason=f"{finding.gate} {_WORDS[Outcome.INCONCLUSIVE]}: {why}; {needed.text}",
+            reason=f"{finding.gate} {_WORDS[Outcome.INCONCLUSIVE]}: {lacking.why}; {needed.text}",
         )
     )
+
+
+def _the_longer(own: Forecast | None, lacking: Shortfall) -> Forecast:
+    """What the gate needs itself or what the sample lacks, whichever is more pairs, and all else that it lacks."""
+    pairs = more_pairs(lacking.pairs, lacking.pairs) if lacking.pairs else None
+    if own is not None and (own.pairs_high is None or own.pairs_high > lacking.pairs):
+        pairs = own
+    if pairs is None:
+        return Forecast(pairs_low=0, pairs_high=0, text=f"needs {lacking.further}")
+    return replace(pairs, text=f"{pairs.text} and {lacking.further}") if lacking.further else pairs
 
 
 def _unit(gate: Gate) -> str:

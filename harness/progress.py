@@ -26,6 +26,7 @@ class ProgressReport:
         self._stream = stream or sys.stderr
         self._clock = clock or SystemClock()
         self._done = self._began_with = done
+        self._printed = -1  # how many were done when a line was printed last
         self._note = ""
         self._started_s = self._last_line_s = self._clock.monotonic()
         self._bar: Progress | None = None
@@ -52,6 +53,7 @@ class ProgressReport:
 
     def _print_line(self) -> None:
         self._last_line_s = self._clock.monotonic()
+        self._printed = self._done
         elapsed_s = self._last_line_s - self._started_s
         rate_hz = (self._done - self._began_with) / elapsed_s if elapsed_s > 0 else 0.0
         left = f", about {(self.total - self._done) / rate_hz:.0f} s left" if rate_hz > 0 else ""
@@ -68,5 +70,5 @@ class ProgressReport:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif self.total:
+        elif self.total and self._printed != self._done:
             self._print_line()

@@ -150,7 +150,7 @@ class Replay:
             leg,
             exchange,
             due_at=due_at,
-            admitted_at=admission and admission.admitted_at,
+            admitted_at=admission.admitted_at if admission else None,
             own_wait_s=admission.own_wait_s if admission else 0.0,
             audio_sha256=audio_sha256,
         )

@@ -87,7 +87,7 @@ class Session:
                     "code_version": version("voice-cutover"),
                     "plan_sha256": self.plan.sha256,
                     "plan": self.plan.identity(),
-                    "source": self.source.counts(),
+                    "source": self.source.counts._asdict(),
                 }
             )
         for entry in self.plan.entries():
@@ -148,7 +148,7 @@ async def open_session(
     targets = _targets(settings)
     plan = ReplayPlan(
         captures=chosen,
-        capture_sha256=source.sha256,
+        capture_sha256=source.sha256 or "",
         targets=targets,
         seed=seed,
         repeat_share=repeat_share,

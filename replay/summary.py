@@ -70,7 +70,7 @@ def _plan(session: Session) -> dict[str, Any]:
         "operations": dict(sorted(Counter(c.request.operation.value for c in plan.captures).items())),
         "lanes": lanes,
         "seconds_at_quota": max(count / rates[provider] for provider, count in by_provider.items()),
-        "source": session.source.counts(),
+        "source": {**session.source.counts._asdict(), "lines": session.source.counts.lines},
         "resumes": session.resumes,
         "run": session.run.id if session.resumes else None,
     }
@@ -124,6 +124,6 @@ def _summary(run: Run, ledger: Ledger) -> dict[str, Any]:
 
 
 def _rendered(table: Table) -> str:
-    console = Console(file=StringIO(), width=110, force_terminal=False)
-    console.print(table)
-    return str(console.file.getvalue()).rstrip()  # type: ignore[attr-defined] - a StringIO, three lines up
+    page = StringIO()
+    Console(file=page, width=110, force_terminal=False).print(table)
+    return page.getvalue().rstrip()

@@ -170,4 +170,4 @@ def _quotes(line: str, words: str) -> bool:
     if len(words) < 4 and words.isascii():
         return False  # "Hi" is inside "this" and gives nobody away
     length = min(12, len(words))
-    return any(words[start : start + length] in line for start in range(0, len(words) - length + 1))
+    return any(words[start : start + length] in line for start in range(len(words) - length + 1))

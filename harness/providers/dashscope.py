@@ -8,9 +8,8 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yarl import URL
 
 from harness.clock import Clock
@@ -21,6 +20,7 @@ from harness.providers.attempts import Answer
 from harness.providers.base import Deadline
 from harness.providers.codes import dashscope_failure
 from harness.providers.door import Door, Fault, Reply
+from harness.providers.envelope import Audio, Envelope, Output, read_envelope
 from harness.providers.retry import retry_after_s
 
 __all__ = ["AccountVoice", "DashScope", "MadeVoice", "NewVoice", "Spoken"]
@@ -34,48 +34,6 @@ _PREVIEW: Final = {"sample_rate": 24_000, "response_format": "wav"}
 VoiceMaker = Literal["clone", "design"]
 
 T = TypeVar("T")
-
-
-class _Part(BaseModel):
-    """Tolerant of keys that are new or missing, strict about the type of those we read."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-
-class _Audio(_Part):
-    data: str | None = None
-    url: str | None = None
-    expires_at: int | None = None
-    id: str | None = None
-
-
-class _Usage(_Part):
-    characters: Annotated[int, Field(ge=0)] | None = None
-
-
-class _Listed(_Part):
-    voice: str
-    target_model: str | None = None
-    gmt_create: str | None = None
-
-
-class _Output(_Part):
-    audio: _Audio | None = None
-    finish_reason: str | None = None
-    voice: str | None = None
-    preview_audio: _Audio | None = None
-    fallback_mode: bool | None = None
-    fallback_reason: str | None = None
-    voice_list: list[_Listed] | None = None
-    total_count: int | None = None
-
-
-class _Envelope(_Part):
-    request_id: str | None = None
-    code: str | None = None
-    message: str | None = None
-    output: _Output | None = None
-    usage: _Usage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +83,7 @@ class AccountVoice(NamedTuple):
 
 class _Said(NamedTuple):
     reply: Reply
-    envelope: _Envelope
+    envelope: Envelope
 
 
 class DashScope:
@@ -162,7 +120,7 @@ class DashScope:
             answer = await self._call(_VOICES, {"model": self._model(kind), "input": content}, deadline=deadline)
             if isinstance(answer.result, Failure):
                 return answer.result
-            output = answer.result.envelope.output or _Output()
+            output = answer.result.envelope.output or Output()
             listed = output.voice_list or []
             found += [AccountVoice(each.voice, each.target_model, each.gmt_create) for each in listed]
             if not listed or len(found) >= (output.total_count or 0):
@@ -203,7 +161,7 @@ class DashScope:
         )
         if isinstance(reply, Fault):
             return Answer(result=reply.failure, sent=reply.sent)
-        envelope = _parse(reply.body)
+        envelope = read_envelope(reply.body)
         if envelope is None:
             return Answer(result=_without_envelope(reply, private), retry_after_s=self._retry_after_s(reply))
         if reply.status != 200 or envelope.code:
@@ -213,13 +171,6 @@ class DashScope:
 
     def _retry_after_s(self, reply: Reply) -> float | None:
         return retry_after_s(reply.headers, self._clock.now())
-
-
-def _parse(body: bytes) -> _Envelope | None:
-    try:
-        return _Envelope.model_validate_json(body)
-    except ValidationError:
-        return None
 
 
 def _without_envelope(reply: Reply, private: tuple[str | None, ...]) -> Failure:
@@ -241,8 +192,8 @@ def _map(answer: Answer[_Said], read: Callable[[_Said], T | Failure]) -> Answer[
 
 
 def _spoken(said: _Said) -> Spoken | Failure:
-    output = said.envelope.output or _Output()
-    audio = output.audio or _Audio()
+    output = said.envelope.output or Output()
+    audio = output.audio or Audio()
     inline = _decoded(audio.data)
     if not audio.url and not inline:
         return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply names no audio")
@@ -261,7 +212,7 @@ def _spoken(said: _Said) -> Spoken | Failure:
 
 
 def _made(said: _Said) -> MadeVoice | Failure:
-    output = said.envelope.output or _Output()
+    output = said.envelope.output or Output()
     if not output.voice:
         return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply names no voice")
     facts = {"fallback_mode": output.fallback_mode, "fallback_reason": output.fallback_reason}

@@ -30,11 +30,15 @@ class Delivery:
     leading_silence_s: float | None  # None unless it is 16-bit WAV
 
 
-class _Wav(NamedTuple):
+class _Layout(NamedTuple):
     format: int
     channels: int
     rate_hz: int
     bits: int
+
+
+class _Wav(NamedTuple):
+    layout: _Layout
     declared_bytes: int
     data: memoryview  # as many as are there, at most those declared
 
@@ -79,6 +83,7 @@ def _accept_wav(body: bytes) -> Delivery | Failure:
     wav = _read_wav(memoryview(body))
     if isinstance(wav, str):
         return Failure(kind=ErrorKind.BAD_AUDIO, code=None, detail=f"a WAV file {wav}")
+    layout = wav.layout
     if wav.declared_bytes < _STREAMED_FROM and wav.declared_bytes > len(wav.data):
         detail = f"the WAV header promises {wav.declared_bytes} bytes, {len(wav.data)} came"
         return Failure(kind=ErrorKind.TRUNCATED_AUDIO, code=None, detail=detail)
@@ -86,14 +91,14 @@ def _accept_wav(body: bytes) -> Delivery | Failure:
     if data.count(0) == len(data):
         detail = "the audio has no samples" if not data else "every sample of the audio is zero"
         return Failure(kind=ErrorKind.EMPTY_AUDIO, code=None, detail=detail)
-    speech = Speech(audio=body, extension="wav", sample_rate_hz=wav.rate_hz)
-    is_pcm16 = wav.bits == 16 and wav.format in (_PCM, 0xFFFE)
-    return Delivery(speech=speech, leading_silence_s=_leading_silence_s(wav, data) if is_pcm16 else None)
+    speech = Speech(audio=body, extension="wav", sample_rate_hz=layout.rate_hz)
+    is_pcm16 = layout.bits == 16 and layout.format in (_PCM, 0xFFFE)
+    return Delivery(speech=speech, leading_silence_s=_leading_silence_s(layout, data) if is_pcm16 else None)
 
 
 def _read_wav(body: memoryview) -> _Wav | str:
     """The format and the samples of a RIFF file, or what is wrong with it."""
-    layout: tuple[int, ...] | None = None
+    layout: _Layout | None = None
     position = 12
     while position + 8 <= len(body):
         name, size = struct.unpack_from("<4sI", body, position)
@@ -101,20 +106,29 @@ def _read_wav(body: memoryview) -> _Wav | str:
         if name == b"data":
             if layout is None:
                 return "whose samples come before their format"
-            return _Wav(*layout, declared_bytes=size, data=body[position : position + size])
+            return _Wav(layout, size, body[position : position + size])
         if name == b"fmt " and size >= 16 and position + 16 <= len(body):
             form, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body, position)
-            if form not in _FORMATS or not 1 <= channels <= 8 or not 4_000 <= rate_hz <= 192_000 or bits % 8:
+            layout = _Layout(form, channels, rate_hz, bits)
+            if not _is_usable(layout):
                 return f"of no usable format ({form}, {channels} channels, {rate_hz} Hz, {bits} bits)"
-            layout = (form, channels, rate_hz, bits)
         position += size + size % 2
     return "without samples"
 
 
-def _leading_silence_s(wav: _Wav, data: bytes) -> float:
+def _is_usable(layout: _Layout) -> bool:
+    return (
+        layout.format in _FORMATS
+        and 1 <= layout.channels <= 8
+        and 4_000 <= layout.rate_hz <= 192_000
+        and layout.bits in (8, 16, 24, 32, 64)
+    )
+
+
+def _leading_silence_s(layout: _Layout, data: bytes) -> float:
     """Seconds before the first sample that can be heard; all of them when none can."""
     samples = array("h", data[: len(data) // 2 * 2])
     if sys.byteorder == "big":
         samples.byteswap()
     first = next((at for at, sample in enumerate(samples) if abs(sample) >= _SILENT_BELOW), len(samples))
-    return first / wav.channels / wav.rate_hz
+    return first / layout.channels / layout.rate_hz

@@ -51,6 +51,16 @@ class Reply:
     first_byte_s: float | None  # of the body, from the start; None without a body
     total_s: float
 
+    @property
+    def body_began_s(self) -> float:
+        """When the first byte of the body was here, on the monotonic scale; the end of the reply without one."""
+        return self.started_s + (self.total_s if self.first_byte_s is None else self.first_byte_s)
+
+    @property
+    def ended_s(self) -> float:
+        """When its last byte was here, on the monotonic scale."""
+        return self.started_s + self.total_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:

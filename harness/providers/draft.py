@@ -50,15 +50,14 @@ class Draft:
         """Keep the times of the reply that carries the audio, or its address."""
         self._reply = reply
 
-    def delivered(self, delivery: Delivery, carrier: Reply) -> None:
-        """Keep when the audio could first be heard; `carrier` is the reply whose body it was in."""
-        if self._reply and carrier.first_byte_s is not None and delivery.leading_silence_s is not None:
-            arrived_s = carrier.started_s + carrier.first_byte_s - self._reply.started_s
-            self._first_audio_s = arrived_s + delivery.leading_silence_s
+    def delivered(self, delivery: Delivery, *, arrived_s: float) -> None:
+        """Keep when the audio could first be heard, given when its first byte was here (on the monotonic scale)."""
+        if self._reply and delivery.leading_silence_s is not None:
+            self._first_audio_s = arrived_s - self._reply.started_s + delivery.leading_silence_s
 
     def finish(self, result: Speech | Failure) -> Exchange:
         """The exchange as it ended."""
-        attempts = self.attempts
+        attempts, reply = self.attempts, self._reply
         if attempts.failed:
             self.facts["failed_attempts"] = list(attempts.failed)
         if attempts.unsettled:
@@ -72,8 +71,8 @@ class Draft:
             timing=Timing(
                 sent_at=attempts.sent_at,
                 service_s=attempts.service_s,
-                connect_s=self._reply and self._reply.connect_s,
-                first_byte_s=self._reply and self._reply.first_byte_s,
+                connect_s=reply.connect_s if reply else None,
+                first_byte_s=reply.first_byte_s if reply else None,
                 first_audio_s=self._first_audio_s,
                 download_s=self.download_s,
             ),

@@ -1,37 +1,32 @@
 """The official Qwen API as a `Provider`: which model and voice a request needs, what it costs, where its audio lies."""
 
-import logging
-import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from hashlib import sha256
 from random import Random
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
+
+from yarl import URL
 
 from harness.clock import Clock
 from harness.config import QwenSettings
-from harness.errors import KINDS, Charge, ConfigError, ErrorKind
+from harness.errors import ConfigError, ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses, base_url
 from harness.providers.attempts import Answer, Attempts
 from harness.providers.base import Admission, Deadline, References
-from harness.providers.dashscope import AccountVoice, DashScope, MadeVoice, NewVoice, Spoken, VoiceMaker
-from harness.providers.delivery import Delivery, accept
+from harness.providers.dashscope import AccountVoice, DashScope, Spoken
+from harness.providers.delivery import accept
 from harness.providers.door import Door, Fault, Limits, Reply, secret_header
 from harness.providers.draft import Draft
+from harness.providers.enrolment import Enrolment
 from harness.providers.pricing import PriceList
-from harness.providers.reference import data_url, enrolment_problem, load_recording
+from harness.providers.qwen_terms import language_name, model_for, objection_to, preset_name
 from harness.providers.retry import RetryPolicy
-from harness.providers.voices import VoiceKey, VoiceRegistry
-from harness.speech import LANGUAGES, PROBE_TEXTS, Operation, SpeechRequest, Voice, VoiceKind, billed_chars
+from harness.providers.voices import VoiceRegistry
+from harness.speech import Operation, SpeechRequest, Voice, VoiceKind, billed_chars
 
 __all__ = ["QwenProvider"]
-
-log = logging.getLogger(__name__)
-
-_LONGEST_DESCRIPTION: Final = 2048  # providers.md A6
-_LONGEST_PREVIEW: Final = 1024
 
 
 class _Speaker(NamedTuple):
@@ -39,3 +34,248 @@ class _Speaker(NamedTuple):
 
     model: str
     voice: str
+
+
+class QwenProvider:
+    """Qwen's hosted speech in one region. Use with `async with`."""
+
+    name = "qwen"
+
+    def __init__(
+        self,
+        settings: QwenSettings,
+        *,
+        prices: PriceList,
+        references: References,
+        voices: VoiceRegistry,
+        allow_hosts: Iterable[str],
+        clock: Clock,
+        random: Random | None = None,
+    ) -> None:
+        """Check the settings; nothing is sent.
+
+        Raises:
+            ConfigError: The key is missing or unusable, or the base address is not safe.
+        """
+        if settings.api_key is None:
+            raise ConfigError("CUTOVER_QWEN__API_KEY is not set (DASHSCOPE_API_KEY would do); the Qwen API needs a key")
+        allow_hosts = frozenset(allow_hosts)
+        base = base_url(settings.base_url, "CUTOVER_QWEN__BASE_URL", allow_hosts)
+        secrets = {"Authorization": f"Bearer {secret_header(settings.api_key, 'CUTOVER_QWEN__API_KEY')}"}
+        if settings.workspace:
+            secrets["X-DashScope-WorkSpace"] = settings.workspace
+        limits = Limits(
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            max_reply_bytes=settings.max_reply_bytes,
+        )
+        self._settings = settings
+        self._prices = prices
+        self._clock = clock
+        self._policy = RetryPolicy(max_attempts=settings.max_attempts, random=random or Random())
+        self._addresses = Addresses(origin=base, hosts=settings.audio_hosts, allow_hosts=allow_hosts)
+        self._door = Door(origin=base, addresses=self._addresses, secrets=secrets, limits=limits, clock=clock)
+        self._api = DashScope(self._door, base, settings, clock)
+        self._enrolment = Enrolment(
+            self._api,
+            settings,
+            account=settings.account or base.authority,
+            prices=prices,
+            references=references,
+            registry=voices,
+            clock=clock,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._door.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._door.__aexit__(kind, error, trace)
+
+    async def synthesize(self, request: SpeechRequest, *, admission: Admission, deadline: Deadline) -> Exchange:
+        """See `Provider`."""
+        draft = Draft(
+            request,
+            self._attempts(admission, deadline),
+            provider=self.name,
+            model=model_for(request, self._settings),
+            region=self._settings.region,
+            price_version=self._prices.version,
+        )
+        result = objection_to(request, self._settings) or await self._perform(request, draft, deadline)
+        return draft.finish(result)
+
+    def worst_microusd(self, request: SpeechRequest) -> int | None:
+        """See `Provider`; 0 for a request that is refused before anything is sent."""
+        if objection_to(request, self._settings):
+            return 0
+        if request.operation is Operation.DESIGN:
+            return self._enrolment.fee_microusd("design")
+        spoken = self._chars_microusd(model_for(request, self._settings), billed_chars(request.spoken_text))
+        if request.operation is Operation.GENERATE:
+            return spoken
+        fee = self._enrolment.fee_microusd("clone")
+        return None if fee is None or spoken is None else fee + spoken
+
+    async def prepare_voice(
+        self, voice: Voice, *, language: str | None, admission: Admission, deadline: Deadline
+    ) -> str | Failure | None:
+        """See `Provider`."""
+        if voice.kind is VoiceKind.PRESET:
+            return preset_name(voice)
+        known = self._enrolment.find(voice)
+        if known:
+            return known
+        preview_text = voice.reference.transcript if voice.reference else None
+        recipe = await self._enrolment.recipe(voice, language=language, preview_text=preview_text)
+        if isinstance(recipe, Failure):
+            return recipe
+        attempts = self._attempts(admission, deadline)
+        return await self._enrolment.prepare(recipe, attempts=attempts, deadline=deadline)
+
+    async def missing_voices(self, voices: Iterable[Voice]) -> list[Voice]:
+        """See `Provider`."""
+        return await self._enrolment.missing(voices)
+
+    async def delete_voice(self, voice_id: str) -> bool:
+        """See `Provider`."""
+        return await self._enrolment.delete(voice_id)
+
+    async def account_voices(self) -> list[AccountVoice] | Failure:
+        """Every voice in the account; free, so it also tells whether key and address are right."""
+        return await self._enrolment.listed(deadline=Deadline(self._clock, self._settings.deadline_s))
+
+    def _attempts(self, admission: Admission, deadline: Deadline) -> Attempts:
+        return Attempts(self.name, admission=admission, deadline=deadline, policy=self._policy, clock=self._clock)
+
+    def _chars_microusd(self, model: str, chars: int) -> int | None:
+        return self._prices.microusd(self.name, self._settings.region, model, "characters", chars)
+
+    async def _perform(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> Speech | Failure:
+        match request.operation:
+            case Operation.DESIGN:
+                return await self._design(request, draft, deadline)
+            case Operation.CLONE:
+                speaker = await self._clone(request, draft, deadline)
+            case Operation.GENERATE:
+                speaker = self._speaker(request)
+        return speaker if isinstance(speaker, Failure) else await self._speak(request, speaker, draft, deadline)
+
+    def _speaker(self, request: SpeechRequest) -> _Speaker | Failure:
+        """Who speaks a `generate`: a preset, or a voice that was prepared before."""
+        if request.voice.kind is VoiceKind.PRESET:
+            return _Speaker(model_for(request, self._settings), preset_name(request.voice))
+        voice_id = self._enrolment.find(request.voice)
+        if voice_id is None:
+            detail = "the voice was not prepared in this account, region and model"
+            return Failure(kind=ErrorKind.VOICE_NOT_FOUND, code="local.not_prepared", detail=detail)
+        return _Speaker(model_for(request, self._settings), voice_id)
+
+    async def _clone(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> _Speaker | Failure:
+        """A new voice of the reference; it returns no audio, so it then speaks the probe."""
+        draft.unit = "voices"
+        recipe = await self._enrolment.recipe(request.voice, language=request.language, preview_text=None)
+        if isinstance(recipe, Failure):
+            return recipe
+        made = await self._enrolment.make(recipe, attempts=draft.attempts, deadline=deadline)
+        if isinstance(made, Failure):
+            return made
+        draft.voices = 1
+        draft.request_id = made.request_id
+        draft.facts |= made.facts
+        return _Speaker(recipe.key.target_model, made.voice_id)
+
+    async def _design(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> Speech | Failure:
+        """A new voice from its description; its preview comes with the reply."""
+        draft.unit = "voices"
+        recipe = await self._enrolment.recipe(
+            request.voice, language=request.language, preview_text=request.spoken_text
+        )
+        if isinstance(recipe, Failure):
+            return recipe
+        made = await self._enrolment.make(recipe, attempts=draft.attempts, deadline=deadline)
+        if isinstance(made, Failure):
+            return made
+        draft.voices = 1
+        draft.voice_id, draft.request_id = made.voice_id, made.request_id
+        draft.facts |= made.facts
+        if made.reply is None or made.preview is None:
+            return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the voice came without its preview")
+        draft.replied(made.reply)
+        return _accepted(made.preview, draft, arrived_s=made.reply.ended_s)
+
+    async def _speak(
+        self, request: SpeechRequest, speaker: _Speaker, draft: Draft, deadline: Deadline
+    ) -> Speech | Failure:
+        draft.model, draft.voice_id = speaker
+        counted = draft.counted_chars
+
+        async def send() -> Answer[Spoken]:
+            answer = await self._api.speak(
+                model=speaker.model,
+                text=request.spoken_text,
+                voice=speaker.voice,
+                language_type=language_name(request.language),
+                instructions=request.instructions,
+                deadline=deadline,
+            )
+            return self._priced(answer, speaker.model, counted)
+
+        worst = self._chars_microusd(speaker.model, counted)
+        spoken = await draft.attempts.pay("speak", send, worst_microusd=worst)
+        if isinstance(spoken, Failure):
+            return spoken
+        self._note(spoken, draft)
+        return await self._audio_of(spoken, draft, deadline)
+
+    def _priced(self, answer: Answer[Spoken], model: str, counted: int) -> Answer[Spoken]:
+        """The answer with what it cost: by the characters the provider reports, else by those we count."""
+        if isinstance(answer.result, Failure):
+            return answer
+        reported = answer.result.reported_chars
+        chars, basis = (counted, "counted characters") if reported is None else (reported, "reported characters")
+        return replace(answer, microusd=self._chars_microusd(model, chars), basis=basis)
+
+    def _note(self, spoken: Spoken, draft: Draft) -> None:
+        draft.replied(spoken.reply)
+        draft.request_id = spoken.request_id
+        draft.reported_chars = spoken.reported_chars
+        draft.facts |= spoken.facts
+        if spoken.reported_chars is not None and spoken.reported_chars != draft.counted_chars:
+            draft.facts["chars_drift"] = spoken.reported_chars - draft.counted_chars
+
+    async def _audio_of(self, spoken: Spoken, draft: Draft, deadline: Deadline) -> Speech | Failure:
+        """The audio itself: paid for already, so fetching it is repeated freely."""
+        if spoken.url is None:
+            return _accepted(spoken.audio or b"", draft, arrived_s=spoken.reply.ended_s)
+        url = self._addresses.audio_url(spoken.url)
+        if isinstance(url, str):
+            detail = f"the address of the audio was refused: {url}"
+            return Failure(kind=ErrorKind.BAD_RESPONSE, code="local.audio_address", detail=detail)
+        began_s = self._clock.monotonic()
+        reply = await draft.attempts.fetch(lambda: self._download(url, deadline))
+        draft.download_s = self._clock.monotonic() - began_s
+        if isinstance(reply, Failure):
+            return reply
+        return _accepted(reply.body, draft, arrived_s=reply.body_began_s)
+
+    async def _download(self, url: URL, deadline: Deadline) -> Answer[Reply]:
+        reply = await self._door.send("GET", url, deadline=deadline)
+        if isinstance(reply, Fault):
+            return Answer(result=reply.failure, sent=reply.sent)
+        if reply.status == 200:
+            return Answer(result=reply)
+        kinds = {403: ErrorKind.URL_EXPIRED, 404: ErrorKind.URL_EXPIRED, 410: ErrorKind.URL_EXPIRED}
+        kind = kinds.get(reply.status, ErrorKind.OVERLOADED if reply.status >= 500 else ErrorKind.BAD_RESPONSE)
+        return Answer(result=Failure(kind=kind, code=None, detail=f"the audio could not be fetched: {reply.status}"))
+
+
+def _accepted(body: bytes, draft: Draft, *, arrived_s: float) -> Speech | Failure:
+    delivery = accept(body)
+    if isinstance(delivery, Failure):
+        return delivery
+    draft.delivered(delivery, arrived_s=arrived_s)
+    return delivery.speech

@@ -65,7 +65,7 @@ def data_url(recording: Recording) -> str:
 
 
 def _length_and_rate_problem(data: bytes) -> Failure | None:
-    import soundfile  # a second to load, and only a new voice needs it  # noqa: PLC0415
+    import soundfile  # a second to load, and only a new voice needs it
 
     try:
         info = soundfile.info(io.BytesIO(data))

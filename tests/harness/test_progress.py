@@ -9,17 +9,17 @@ class Terminal(StringIO):
         return True
 
 
-def test_elsewhere_than_on_a_terminal_a_line_comes_every_few_seconds() -> None:
+def test_elsewhere_than_on_a_terminal_a_line_comes_every_few_seconds_and_at_the_end() -> None:
     clock, stream = FakeClock(), StringIO()
     with ProgressReport("replay", 100, stream=stream, clock=clock) as progress:
-        for _ in range(40):
+        for _ in range(42):
             clock.advance(0.25)
             progress.advance(note="$0.10 spent")
 
     assert stream.getvalue().splitlines() == [
         "replay: 20 of 100, 4.0/s, $0.10 spent, about 20 s left",
         "replay: 40 of 100, 4.0/s, $0.10 spent, about 15 s left",
-        "replay: 40 of 100, 4.0/s, $0.10 spent, about 15 s left",
+        "replay: 42 of 100, 4.0/s, $0.10 spent, about 14 s left",
     ]
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from harness.errors import StoreError
-from harness.store.ledger import Ledger
 from harness.store.journal import Record
+from harness.store.ledger import Ledger
 
 PLAN: Record = {"type": "plan", "run_id": "r1", "started_at": "2026-11-23T12:00:00+00:00"}
 

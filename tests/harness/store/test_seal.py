@@ -1,4 +1,3 @@
-import os
 import stat
 from decimal import Decimal
 from pathlib import Path
@@ -126,7 +125,7 @@ def test_sealing_again_gives_the_same_rows(run: Run) -> None:
     everything = "SELECT * FROM exchanges ORDER BY ALL"
     seal(run)
     first = rows(run, everything)
-    os.unlink(run.database)
+    run.database.unlink()
 
     seal(run)
 

@@ -1,0 +1,112 @@
+"""Which pairs count as evidence, and whether they are enough.
+
+Distinct captures, answered in both lanes, young enough, and not too many of one voice; everything left out is counted.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from analysis.pairs import answered, is_sent
+from analysis.thresholds import Stats
+from analysis.units import count
+from harness.speech import Operation
+
+__all__ = ["Sample", "Shortfall", "shortfall", "take_sample"]
+
+_VOICED: Final = (Operation.CLONE, Operation.DESIGN)  # their quality is the voice's: many voices, few pairs of each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The pairs of one operation that count, and what was left out on the way: the numbers add up."""
+
+    operation: Operation
+    pairs: pl.DataFrame  # the evidence
+    planned: int  # pairs of legs = unsent + unanswered + too_old + repeated + over_voice_cap + pairs
+    unsent: int  # neither lane sent anything
+    unanswered: int  # sent, without a final outcome of the provider's in both lanes
+    too_old: int
+    repeated: int  # the same capture again: no new evidence (verdicts.md 2.3 J)
+    over_voice_cap: int
+    voices: int
+    days: int  # UTC dates on which they were sent
+
+    @property
+    def completeness(self) -> float | None:
+        """Share of the captures sent at all that were answered in both lanes; None when none was sent."""
+        sent = self.planned - self.unsent
+        return 1.0 - self.unanswered / sent if sent else None
+
+
+class Shortfall(NamedTuple):
+    """What a sample lacks before any gate may pass."""
+
+    why: str
+    pairs: int  # at least this many more
+    further: str  # what else: "2 more days"; empty when only pairs are missing
+
+
+def take_sample(pairs: pl.DataFrame, operation: Operation, stats: Stats, *, as_of: datetime) -> Sample:
+    """The evidence of one operation.
+
+    Args:
+        pairs: Of all operations and runs, in any order.
+        operation: The one wanted.
+        stats: Age limit and cap for each voice.
+        as_of: The end of the newest run, which age is counted back from.
+    """
+    planned = pairs.filter(pl.col("operation") == operation.value)
+    sent = planned.filter(is_sent("control") | is_sent("candidate"))
+    complete = sent.filter(answered("control") & answered("candidate"))
+    complete = complete.with_columns(sent_at=pl.coalesce("candidate_sent_at", "control_sent_at"))
+    is_old = (pl.col("sent_at") < as_of - timedelta(days=stats.max_age_days)).fill_null(value=False)
+    young = complete.filter(~is_old)
+    distinct = _first_of_each_capture(young)
+    capped = _up_to_each_voice(distinct, stats.voice_cap) if operation in _VOICED else distinct
+    return Sample(
+        operation=operation,
+        pairs=capped,
+        planned=planned.height,
+        unsent=planned.height - sent.height,
+        unanswered=sent.height - complete.height,
+        too_old=complete.height - young.height,
+        repeated=young.height - distinct.height,
+        over_voice_cap=distinct.height - capped.height,
+        voices=capped["voice_id"].drop_nulls().n_unique(),
+        days=capped["sent_at"].dt.date().drop_nulls().n_unique(),
+    )
+
+
+def _first_of_each_capture(pairs: pl.DataFrame) -> pl.DataFrame:
+    if pairs["capture_id"].n_unique() == pairs.height:
+        return pairs
+    in_order = pairs.sort("sent_at", "run_id", "capture_id", "repetition", nulls_last=True)
+    return in_order.unique("capture_id", keep="first", maintain_order=True)
+
+
+def _up_to_each_voice(pairs: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The earliest pairs of each voice: chosen by time, never by result."""
+    in_order = pairs.sort("sent_at", "capture_id", nulls_last=True)
+    return in_order.filter(pl.int_range(pl.len()).over("voice_id") < most)
+
+
+def shortfall(sample: Sample, stats: Stats) -> Shortfall | None:
+    """What is missing before a pass may be believed; None when the sample is large and varied enough."""
+    pairs = sample.pairs.height
+    lacks: list[tuple[int, str, str]] = []  # how many, of what, why
+    if sample.operation in _VOICED and sample.voices < stats.min_voices:
+        why = f"{count(sample.voices, 'voice')} of at least {stats.min_voices}"
+        lacks.append((stats.min_voices - sample.voices, "more voice", why))
+    if sample.days < stats.min_days:
+        why = f"sent on {count(sample.days, 'day')} of at least {stats.min_days}"
+        lacks.append((stats.min_days - sample.days, "more day", why))
+    whys = [why for _, _, why in lacks]
+    missing = max(0, stats.min_pairs - pairs)
+    if missing:
+        whys.insert(0, f"{count(pairs, 'pair')} of at least {stats.min_pairs:,}")
+    if not whys:
+        return None
+    return Shortfall(", ".join(whys), missing, " and ".join(count(number, noun) for number, noun, _ in lacks))

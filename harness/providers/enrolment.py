@@ -1,0 +1,208 @@
+"""Voices at Qwen: what they are made from, which exist, making one and never paying twice for the same.
+
+A creation is billed, counts towards a thousand and knows no idempotency key. So it is sent again only when it surely
+made nothing, and when that is unsure the account is searched for the name we gave (providers.md A7).
+"""
+
+import asyncio
+import logging
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from hashlib import sha256
+from typing import NamedTuple
+
+from harness.clock import Clock
+from harness.config import QwenSettings
+from harness.errors import KINDS, Charge, ErrorKind
+from harness.exchanges import Failure
+from harness.providers.attempts import Answer, Attempts
+from harness.providers.base import Deadline, References
+from harness.providers.dashscope import AccountVoice, DashScope, MadeVoice, NewVoice, VoiceMaker
+from harness.providers.pricing import PriceList
+from harness.providers.reference import data_url, enrolment_problem, load_recording
+from harness.providers.voices import VoiceKey, VoiceRegistry
+from harness.speech import PROBE_TEXTS, Voice, VoiceKind
+
+__all__ = ["Enrolment", "Recipe"]
+
+log = logging.getLogger(__name__)
+
+
+class Recipe(NamedTuple):
+    """What a voice is made from, and under which key it is remembered."""
+
+    key: VoiceKey
+    new: NewVoice
+
+
+class Enrolment:
+    """The voices of one account in one region."""
+
+    def __init__(
+        self,
+        api: DashScope,
+        settings: QwenSettings,
+        *,
+        account: str,
+        prices: PriceList,
+        references: References,
+        registry: VoiceRegistry,
+        clock: Clock,
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._account = account
+        self._prices = prices
+        self._references = references
+        self._registry = registry
+        self._clock = clock
+        self._making: defaultdict[VoiceKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def find(self, voice: Voice) -> str | None:
+        """The id under which `voice` was made here before; None when it was not."""
+        key = self._key(voice)
+        return self._registry.get(key) if key else None
+
+    def fee_microusd(self, kind: VoiceMaker) -> int | None:
+        """What one voice costs."""
+        settings = self._settings
+        item = settings.enrolment_model if kind == "clone" else settings.voice_design_model
+        return self._prices.microusd("qwen", settings.region, item, "voices", 1)
+
+    async def recipe(self, voice: Voice, *, language: str | None, preview_text: str | None) -> Recipe | Failure:
+        """How `voice` would be made, or why it cannot be; nothing is sent."""
+        key = self._key(voice)
+        if voice.kind is VoiceKind.DESIGN:
+            if key is None or not voice.description:
+                return _unsupported("no_description", "the voice has no description to design it from")
+            new = NewVoice(
+                kind="design",
+                target_model=key.target_model,
+                name=_fresh_name(),
+                language=language,
+                description=voice.description,
+                preview_text=preview_text or PROBE_TEXTS.get(language or "en", PROBE_TEXTS["en"]),
+            )
+            return Recipe(key, new)
+        recording = await load_recording(self._references, voice)
+        if isinstance(recording, Failure):
+            return recording
+        problem = await enrolment_problem(recording)
+        if problem or key is None:
+            return problem or _unsupported("no_reference", "the voice has no reference recording")
+        new = NewVoice(
+            kind="clone",
+            target_model=key.target_model,
+            name=_fresh_name(),
+            language=language,
+            audio_url=data_url(recording),
+            transcript=recording.transcript,
+        )
+        return Recipe(key, new)
+
+    async def make(self, recipe: Recipe, *, attempts: Attempts, deadline: Deadline) -> MadeVoice | Failure:
+        """A new voice, paid for and remembered."""
+        fee = self.fee_microusd(recipe.new.kind)
+
+        async def send() -> Answer[MadeVoice]:
+            answer = await self._api.make_voice(recipe.new, deadline=deadline)
+            if isinstance(answer.result, Failure):
+                return answer
+            self._registry.add(recipe.key, answer.result.voice_id, made_at=self._clock.now())
+            return replace(answer, microusd=fee, basis="fee per voice")
+
+        made = await attempts.pay(recipe.new.kind, send, worst_microusd=fee, creation=True)
+        if isinstance(made, Failure) and attempts.count and KINDS[made.kind].charge is Charge.WORST:
+            return await self._adopt(recipe, deadline) or made
+        return made
+
+    async def prepare(self, recipe: Recipe, *, attempts: Attempts, deadline: Deadline) -> str | Failure:
+        """The id of the voice, made unless it was; two who ask at once get the same one."""
+        async with self._making[recipe.key]:
+            known = self._registry.get(recipe.key)
+            if known:
+                return known
+            made = await self.make(recipe, attempts=attempts, deadline=deadline)
+            return made if isinstance(made, Failure) else made.voice_id
+
+    async def missing(self, voices: Iterable[Voice]) -> list[Voice]:
+        """Those that are not remembered, or that the account no longer has."""
+        deadline = Deadline(self._clock, self._settings.deadline_s)
+        wanted = [voice for voice in voices if voice.kind is not VoiceKind.PRESET]
+        account: dict[VoiceMaker, set[str] | None] = {}
+        for kind in sorted({_maker(voice) for voice in wanted if self.find(voice)}):
+            account[kind] = await self._account_ids(kind, deadline)
+        return [voice for voice in wanted if not self._exists(voice, account)]
+
+    async def listed(self, *, deadline: Deadline) -> list[AccountVoice] | Failure:
+        """Every voice of the account, cloned and designed."""
+        cloned = await self._api.voices("clone", deadline=deadline)
+        if isinstance(cloned, Failure):
+            return cloned
+        designed = await self._api.voices("design", deadline=deadline)
+        return designed if isinstance(designed, Failure) else list(dict.fromkeys(cloned + designed))
+
+    async def delete(self, voice_id: str) -> bool:
+        """Whether the voice is surely gone from the account now."""
+        deadline = Deadline(self._clock, self._settings.deadline_s)
+        key = self._registry.all().get(voice_id)
+        designed = key.target_model == self._settings.design_model if key else "-vd-" in voice_id
+        gone = await self._api.delete_voice("design" if designed else "clone", voice_id, deadline=deadline)
+        if gone:
+            self._registry.remove(voice_id, removed_at=self._clock.now())
+        return gone
+
+    def _key(self, voice: Voice) -> VoiceKey | None:
+        """What `voice` is remembered under; None when nothing says what it is made from."""
+        settings = self._settings
+        if voice.kind is VoiceKind.DESIGN:
+            source = sha256(voice.description.encode()).hexdigest() if voice.description else None
+            model = settings.design_model
+        else:
+            source = voice.reference.sha256 if voice.reference else None
+            model = settings.clone_model
+        if source is None:
+            return None
+        return VoiceKey(account=self._account, region=settings.region, target_model=model, source=source)
+
+    async def _adopt(self, recipe: Recipe, deadline: Deadline) -> MadeVoice | None:
+        """The voice, should it have been made although no answer said so."""
+        listed = await self._api.voices(recipe.new.kind, deadline=deadline)
+        for voice in [] if isinstance(listed, Failure) else listed:
+            if f"-{recipe.new.name}-" in voice.voice_id:
+                log.info("voice found after an unsure creation", extra={"voice": voice.voice_id})
+                self._registry.add(recipe.key, voice.voice_id, made_at=self._clock.now())
+                facts = {"found_after_unsure_creation": True}
+                return MadeVoice(voice_id=voice.voice_id, reply=None, request_id=None, preview=None, facts=facts)
+        return None
+
+    async def _account_ids(self, kind: VoiceMaker, deadline: Deadline) -> set[str] | None:
+        listed = await self._api.voices(kind, deadline=deadline)
+        if isinstance(listed, Failure):
+            # Believing our own record risks a refused synthesis; not believing it, a second fee for every voice.
+            log.warning("voices of the account could not be listed", extra={"kind": listed.kind.value})
+            return None
+        return {voice.voice_id for voice in listed}
+
+    def _exists(self, voice: Voice, account: dict[VoiceMaker, set[str] | None]) -> bool:
+        voice_id = self.find(voice)
+        ids = account.get(_maker(voice))
+        if voice_id and ids is not None and voice_id not in ids:
+            self._registry.remove(voice_id, removed_at=self._clock.now())
+            return False
+        return voice_id is not None
+
+
+def _maker(voice: Voice) -> VoiceMaker:
+    return "design" if voice.kind is VoiceKind.DESIGN else "clone"
+
+
+def _fresh_name() -> str:
+    """A name no other creation has, so that its voice can be found; 16 characters are allowed."""
+    return f"r{secrets.token_hex(8)[:15]}"
+
+
+def _unsupported(code: str, detail: str) -> Failure:
+    return Failure(kind=ErrorKind.UNSUPPORTED, code=f"local.{code}", detail=detail)

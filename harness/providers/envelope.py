@@ -1,0 +1,68 @@
+"""The JSON that DashScope answers every call with (providers.md A2, A5, A6, A7).
+
+Checked once, here: keys that are new or missing are tolerated, a wrong type in one that we read is not.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+__all__ = ["Audio", "Envelope", "Listed", "Output", "Usage", "read_envelope"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+class Audio(_Part):
+    """Audio, or where it lies; absent keys and null mean the same."""
+
+    data: str | None = None
+    url: str | None = None  # signed: the query is a credential
+    expires_at: int | None = None  # UNIX seconds
+    id: str | None = None
+
+
+class Usage(_Part):
+    """What is billed."""
+
+    characters: Annotated[int, Field(ge=0)] | None = None
+
+
+class Listed(_Part):
+    """One voice of a list."""
+
+    voice: str
+    target_model: str | None = None
+    gmt_create: str | None = None
+
+
+class Output(_Part):
+    """What was made: which keys are there depends on the call."""
+
+    audio: Audio | None = None
+    finish_reason: str | None = None
+    voice: str | None = None
+    preview_audio: Audio | None = None
+    fallback_mode: bool | None = None
+    fallback_reason: str | None = None
+    voice_list: list[Listed] | None = None
+    total_count: int | None = None
+
+
+class Envelope(_Part):
+    """The whole reply; `code` tells of an error whatever the HTTP status says."""
+
+    request_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    output: Output | None = None
+    usage: Usage | None = None
+
+
+def read_envelope(body: bytes) -> Envelope | None:
+    """The envelope in `body`; None when it is no JSON object of that shape."""
+    try:
+        return Envelope.model_validate_json(body)
+    except ValidationError:
+        return None
