@@ -3,7 +3,7 @@
 import polars as pl
 
 from analysis import proofs
-from analysis.estimates import bootstrap
+from analysis.estimates import Bootstrap
 from analysis.findings import Evaluated, Scene, conclude, unjudged
 from analysis.gates import RatioOfTotals
 from analysis.pairs import ended_as, heard
@@ -32,17 +32,17 @@ def judge_cost(name: str, gate: RatioOfTotals, scene: Scene) -> Evaluated:
             counts = {"pairs": costs.height, "unpriced": unpriced}
             return unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=why, counts=counts)
     columns = ["candidate_cost", "candidate_units", "control_cost", "control_units"]
-    numbers = costs.with_columns(pl.col(columns).fill_null(0))
+    sums = Bootstrap(costs.with_columns(pl.col(columns).fill_null(0)), columns)
     claims = []
     if gate.ratio_max is not None:
-        ratio = bootstrap(numbers, lambda sums: (sums[0] / sums[1]) / (sums[2] / sums[3]), columns)
-        claims.append(proofs.prove_total(ratio, gate.ratio_max, "ratio", numbers.height, scene.bar))
+        ratio = sums.totals(lambda each: (each[0] / each[1]) / (each[2] / each[3]))
+        claims.append(proofs.prove_total(ratio, gate.ratio_max, "ratio", costs.height, scene.bar))
     if gate.abs_max_usd is not None:
         scale = 1e-6 * (1000.0 if gate.per == "1k_chars" else 1.0)
-        price = bootstrap(numbers, lambda sums: scale * sums[0] / sums[1], columns)
-        claims.append(proofs.prove_total(price, gate.abs_max_usd, gate.unit, numbers.height, scene.bar))
+        price = sums.totals(lambda each: scale * each[0] / each[1])
+        claims.append(proofs.prove_total(price, gate.abs_max_usd, gate.unit, costs.height, scene.bar))
     delivered = {f"{side}_delivered": scene.pairs.filter(heard(side)).height for side in ("candidate", "control")}
-    return conclude(name, gate, scene, claims, "candidate", {"pairs": numbers.height, **delivered})
+    return conclude(name, gate, scene, claims, "candidate", {"pairs": costs.height, **delivered})
 
 
 def _unpriced(side: str) -> pl.Expr:

@@ -15,14 +15,14 @@ from analysis.evalues import log_e_fail, log_e_pass, proof_at
 from analysis.pairs import Counts
 from harness.judgement import Interval
 
-__all__ = ["BOOTSTRAP_SEED", "Tail", "Totals", "bootstrap", "order_statistic"]
+__all__ = ["BOOTSTRAP_SEED", "Bootstrap", "Tail", "Totals", "order_statistic"]
 
 FloatArray = NDArray[np.float64]
 
 BOOTSTRAP_SEED: Final = 20261123  # fixed: judging the same evidence again gives the same bytes
 _DRAWS: Final = 4000  # leaves several draws beyond the family-wise 0.05 / 30
 _FEWEST_CLUSTERS: Final = 5  # below, the few voices are the population, and requests are drawn instead
-_MOST_UNITS: Final = 1000  # more clusters are dealt into this many groups, which bounds memory
+_MOST_UNITS: Final = 500  # more clusters are dealt into this many groups, which bounds memory
 _RATIO_RANGE: Final = (1e-3, 1e3)  # a ratio beyond is reported as having no end
 _HALVINGS: Final = 60
 
@@ -131,26 +131,28 @@ class Totals(NamedTuple):
         return distance / spread if spread > 0.0 else math.copysign(math.inf, distance)
 
 
-def bootstrap(pairs: pl.DataFrame, total: Callable[[FloatArray], FloatArray], columns: list[str]) -> Totals:
-    """A function of column sums, with draws that keep each cluster whole.
+class Bootstrap:
+    """Sums of columns, over all pairs and over draws that keep each cluster whole."""
 
-    Args:
-        pairs: One row a pair, with column `cluster` and the numeric `columns`, none of them null.
-        total: Sums of shape (len(columns), n) → n numbers; `nan` where undefined.
-        columns: What to sum, in the order `total` takes it.
-    """
-    units = _units(pairs, columns)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        estimate = float(total(units.sum(axis=0)[:, np.newaxis])[0]) if len(units) else math.nan
+    def __init__(self, pairs: pl.DataFrame, columns: list[str]) -> None:
+        """Draw from `pairs`, which has `cluster` and the numeric `columns`, none of them null."""
+        units = _units(pairs, columns)
+        self._sums = units.sum(axis=0)[:, np.newaxis]
+        self._draws = np.empty((len(columns), 0))
+        if len(units) >= 2:
+            random = np.random.default_rng(BOOTSTRAP_SEED)
+            weights = random.multinomial(len(units), np.full(len(units), 1.0 / len(units)), size=_DRAWS)
+            self._draws = (weights @ units).T
+
+    def totals(self, function: Callable[[FloatArray], FloatArray]) -> Totals:
+        """A function of the sums: it takes shape (columns, n), in the order given, and answers n numbers."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            estimate = float(function(self._sums)[0])
+            draws = function(self._draws)
         if not math.isfinite(estimate):
             return Totals(None, np.empty(0))
-        if len(units) < 2:
-            return Totals(estimate, np.empty(0))
-        random = np.random.default_rng(BOOTSTRAP_SEED)
-        weights = random.multinomial(len(units), np.full(len(units), 1.0 / len(units)), size=_DRAWS)
-        draws = total((weights @ units).T)
-    # A draw without any delivered request has no price: it counts as the worst, never as nothing.
-    return Totals(estimate, np.sort(np.where(np.isnan(draws), np.inf, draws)))
+        # A draw without any delivered request has no price: it counts as the worst, never as nothing.
+        return Totals(estimate, np.where(np.isnan(draws), np.inf, draws))
 
 
 def _units(pairs: pl.DataFrame, columns: list[str]) -> FloatArray:

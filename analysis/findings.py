@@ -46,7 +46,7 @@ class Evaluated(NamedTuple):
 def conclude(
     name: str, gate: Gate, scene: Scene, claims: Sequence[Proof], what: str, counts: dict[str, int]
 ) -> Evaluated:
-    """The finding of a gate whose claims have been weighed: the worst of them, among equals the first.
+    """The finding of a gate whose claims have been weighed: the worst of them, the most certain of fails.
 
     Args:
         name: The gate's name.
@@ -56,7 +56,8 @@ def conclude(
         what: Begins the numbers in words: "failed", "clipped_share above 0.001".
         counts: What the claims rest on.
     """
-    proof = max(claims, key=lambda claim: SEVERITY.index(claim.outcome))
+    failed = [claim for claim in claims if claim.outcome is Outcome.FAIL]
+    proof = max(failed, key=lambda claim: claim.strength) if failed else _first_open(claims)
     needs = f"; {proof.forecast.text}" if proof.forecast else ""
     finding = Finding(
         gate=name,
@@ -71,6 +72,10 @@ def conclude(
         forecast=proof.forecast,
     )
     return Evaluated(finding, proof.strength)
+
+
+def _first_open(claims: Sequence[Proof]) -> Proof:
+    return next((claim for claim in claims if claim.outcome is not Outcome.PASS), claims[0])
 
 
 def unjudged(

@@ -4,16 +4,19 @@ A pure function of evidence and thresholds: it reads no clock and no file, and k
 """
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+import polars as pl
+
 from analysis.costs import judge_cost
 from analysis.evidence import Evidence, RunFacts
-from analysis.findings import SEVERITY, Evaluated, Scene, conclude, unjudged, withheld
+from analysis.findings import SEVERITY, Evaluated, Scene, unjudged, withheld
 from analysis.gates import Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail, PerVoice, RatioOfTotals
 from analysis.proofs import Bar
 from analysis.samples import Sample, shortfall, take_sample
@@ -22,7 +25,7 @@ from analysis.thresholds import Thresholds
 from analysis.units import count
 from analysis.voices import judge_voices
 from harness.exchanges import Lane
-from harness.judgement import Decision, Finding, Outcome, Verdict, decision_of, worst
+from harness.judgement import Decision, Outcome, Verdict, decision_of, worst
 from harness.speech import Operation
 
 __all__ = ["Judgement", "judge"]
@@ -71,12 +74,13 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     bar = Bar(alpha=thresholds.stats.alpha, family=max(1, _claims(operations, thresholds)))
     fault = _fault(evidence)
     evaluated = [_evaluate(sample, evidence, thresholds, bar, fault) for sample in samples]
+    verdicts = tuple(
+        _verdict(sample.operation, group, sample.pairs.height, fault)
+        for sample, group in zip(samples, evaluated, strict=True)
+    )
     return Judgement(
-        overall=_verdict(None, [each for group in evaluated for each in group], thresholds, fault),
-        verdicts=tuple(
-            _verdict(operation, group, thresholds, fault)
-            for operation, group in zip(operations, evaluated, strict=True)
-        ),
+        overall=_overall(verdicts, list(itertools.chain(*evaluated)), samples, fault),
+        verdicts=verdicts,
         samples=tuple(samples),
         evidence=evidence,
         thresholds=thresholds,
@@ -103,11 +107,10 @@ def _evaluate(
             )
             for name, gate in gates.items()
         ]
-    noise = evidence.noise_pairs
     scene = Scene(
         operation=sample.operation,
         pairs=sample.pairs,
-        noise_pairs=noise.filter(noise["operation"] == sample.operation.value),
+        noise_pairs=evidence.noise_pairs.filter(pl.col("operation") == sample.operation.value),
         bar=bar,
         unmeasured_max=1.0 - thresholds.stats.min_pair_completeness,
     )
@@ -141,7 +144,7 @@ def _fault(evidence: Evidence) -> str | None:
             )
     ledger = evidence.ledger
     for lane in (Lane.CONTROL, Lane.CANDIDATE):
-        legs = int(ledger.filter(ledger["lane"] == lane.value)["exchanges"].sum())
+        legs = int(ledger.filter(pl.col("lane") == lane.value)["exchanges"].sum())
         if legs != evidence.pairs.height:
             return f"{legs:,} {lane} legs make {count(evidence.pairs.height, 'pair')}; every capture needs both lanes"
     return _strangers(evidence.runs)
@@ -149,7 +152,7 @@ def _fault(evidence: Evidence) -> str | None:
 
 def _strangers(runs: Sequence[RunFacts]) -> str | None:
     """Two runs that met different models at the same place: their pairs do not add up to one sample."""
-    for earlier, later in zip(runs, runs[1:], strict=False):
+    for earlier, later in itertools.pairwise(runs):
         for place in sorted({" ".join(model.split()[:2]) for model in earlier.models}):
             before = {model for model in earlier.models if model.startswith(f"{place} ")}
             after = {model for model in later.models if model.startswith(f"{place} ")}
@@ -161,34 +164,47 @@ def _strangers(runs: Sequence[RunFacts]) -> str | None:
     return None
 
 
-def _verdict(
-    operation: Operation | None, evaluated: Sequence[Evaluated], thresholds: Thresholds, fault: str | None
-) -> Verdict:
+def _verdict(operation: Operation | None, evaluated: Sequence[Evaluated], pairs: int, fault: str | None) -> Verdict:
+    """The worst blocking gate's word, the most certain one first."""
     findings = tuple(each.finding for each in sorted(evaluated, key=_order))
     deciding = worst(findings)
     if fault is not None:
-        return Verdict(operation=operation, decision=Decision.INVALID, reason=fault, findings=findings)
-    if deciding is None:
-        what = "no request was replayed" if not findings else f"{thresholds.name} has no blocking gate for it"
-        return Verdict(operation=operation, decision=Decision.INCONCLUSIVE, reason=what, findings=findings)
-    decision = decision_of(deciding.outcome)
-    reason = _all_passed(findings) if decision is Decision.GO else deciding.reason
-    if operation is None and decision is not Decision.GO:
-        reason = f"{deciding.operation}: {reason}"
+        decision, reason = Decision.INVALID, fault
+    elif deciding is None:
+        decision, reason = Decision.INCONCLUSIVE, "no blocking gate judges it"
+    else:
+        decision, reason = decision_of(deciding.outcome), deciding.reason
+    if decision is Decision.GO:
+        passed = sum(finding.blocking for finding in findings)
+        reason = f"all {count(passed, 'blocking gate')} passed on {count(pairs, 'pair')}"
     return Verdict(operation=operation, decision=decision, reason=reason, findings=findings)
 
 
+def _overall(
+    verdicts: Sequence[Verdict], evaluated: Sequence[Evaluated], samples: Sequence[Sample], fault: str | None
+) -> Verdict:
+    """All operations together: the worst of them, whose name goes before its reason."""
+    verdict = _verdict(None, evaluated, sum(sample.pairs.height for sample in samples), fault)
+    if fault is not None:
+        return verdict
+    if not verdicts:
+        return replace(verdict, reason="no request was replayed")
+    ungated = next((each for each in verdicts if not any(finding.blocking for finding in each.findings)), None)
+    if verdict.decision is Decision.GO and ungated is not None:
+        verdict = replace(verdict, decision=Decision.INCONCLUSIVE, reason=f"{ungated.operation}: {ungated.reason}")
+    elif verdict.decision is not Decision.GO:
+        deciding = worst(verdict.findings)
+        place = f"{deciding.operation}: " if deciding else ""
+        verdict = replace(verdict, reason=place + verdict.reason)
+    return verdict
+
+
 def _order(each: Evaluated) -> tuple[Any, ...]:
-    """Blocking before advisory, worst first, then the most certain fail, then the longest wait."""
-    finding = each.finding
-    forecast = finding.forecast
+    """Blocking before advisory, worst first, then the most certain fail or the longest wait, then the file's order."""
+    finding, forecast = each.finding, each.finding.forecast
+    certainty = each.strength if finding.outcome is Outcome.FAIL else 0.0
     wait = 0.0 if forecast is None else float("inf") if forecast.pairs_high is None else float(forecast.pairs_high)
-    return (not finding.blocking, -SEVERITY.index(finding.outcome), -each.strength, -wait)
-
-
-def _all_passed(findings: Iterable[Finding]) -> str:
-    blocking = [finding for finding in findings if finding.blocking]
-    return f"all {count(len(blocking), 'blocking gate')} passed"
+    return (not finding.blocking, -SEVERITY.index(finding.outcome), -certainty, -wait)
 
 
 def _epoch(runs: Sequence[RunFacts], thresholds: Thresholds) -> str:

@@ -156,13 +156,23 @@ def _beyond(condition: Condition, value: pl.Expr, control_p95_s: float | None) -
     return value > condition.above
 
 
-def count_pairs(pairs: pl.DataFrame, candidate_bad: pl.Expr, control_bad: pl.Expr) -> Counts:
-    """How often only one side was bad, and how often both."""
+def count_pairs(
+    pairs: pl.DataFrame, candidate_bad: pl.Expr, control_bad: pl.Expr, *, among: pl.Expr | None = None
+) -> Counts:
+    """How often only one side was bad, and how often both.
+
+    Args:
+        pairs: One row a pair.
+        candidate_bad: The candidate, or control's repeat, was bad; where it cannot be told it was.
+        control_bad: Control was bad.
+        among: Which pairs count; None for all.
+    """
     candidate, control = candidate_bad.fill_null(value=True), control_bad.fill_null(value=True)
+    counted = pl.repeat(True, pl.len()) if among is None else among.fill_null(value=False)
     row = pairs.select(
-        pl.len(),
-        (candidate & ~control).sum().alias("candidate_only"),
-        (control & ~candidate).sum().alias("control_only"),
-        (candidate & control).sum().alias("both"),
+        counted.sum().alias("pairs"),
+        (counted & candidate & ~control).sum().alias("candidate_only"),
+        (counted & control & ~candidate).sum().alias("control_only"),
+        (counted & candidate & control).sum().alias("both"),
     ).row(0)
     return Counts(*(int(number or 0) for number in row))

@@ -10,7 +10,7 @@ from typing import Final
 from analysis.estimates import Tail, Totals
 from analysis.evalues import log_e_fail, log_e_pass, lower_bound, pairs_needed, proof_at, upper_bound
 from analysis.pairs import Counts
-from analysis.units import amount, count, rough
+from analysis.units import amount, count, rough, span
 from harness.judgement import Forecast, Interval, Outcome
 
 __all__ = ["Bar", "Proof", "more_pairs", "prove_paired", "prove_share", "prove_tail", "prove_total"]
@@ -18,6 +18,7 @@ __all__ = ["Bar", "Proof", "more_pairs", "prove_paired", "prove_share", "prove_t
 _FORECAST_FROM: Final = 50  # pairs; below, a rate is not known well enough to forecast anything
 # Where 80 % of forecasts end, as multiples of the estimate (verdicts.md 2.3 K: 0.37 to 3.5).
 _FORECAST_RANGE: Final = (0.4, 3.5)
+_ROUNDING: Final = 1.0 + 1e-9  # a price that equals its limit keeps it
 _NEVER: Final = 1_000_000  # pairs; a need beyond is no plan
 
 
@@ -145,9 +146,9 @@ def prove_total(totals: Totals, limit: float, unit: str, pairs: int, bar: Bar) -
     interval = totals.interval(bar.alpha)
     lowest = totals.quantile(bar.alpha / bar.family) if totals.draws.size else None
     outcome = Outcome.INCONCLUSIVE
-    if interval.high is not None and interval.high <= limit:
+    if interval.high is not None and interval.high <= limit * _ROUNDING:
         outcome = Outcome.PASS
-    elif lowest is not None and lowest > limit:
+    elif lowest is not None and lowest > limit * _ROUNDING:
         outcome = Outcome.FAIL
     deviations = totals.deviations_above(limit)
     words = (
@@ -176,12 +177,11 @@ def _needed_for_total(totals: Totals, limit: float, pairs: int, bar: Bar) -> flo
 
 def _bound(interval: Interval, outcome: Outcome, unit: str, *, signed: bool = False) -> str:
     """The end of the interval that decides; both while it is open."""
-    low, high = amount(interval.low, unit, signed=signed), amount(interval.high, unit, signed=signed)
     if outcome is Outcome.PASS:
-        return f"at most {high}"
+        return f"at most {amount(interval.high, unit, signed=signed)}"
     if outcome is Outcome.FAIL:
-        return f"at least {low}"
-    return f"between {low} and {high}"
+        return f"at least {amount(interval.low, unit, signed=signed)}"
+    return span(interval.low, interval.high, unit, signed=signed)
 
 
 def _forecast(outcome: Outcome, needed: float, pairs: int) -> Forecast | None:

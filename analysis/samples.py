@@ -59,20 +59,22 @@ def take_sample(pairs: pl.DataFrame, operation: Operation, stats: Stats, *, as_o
         as_of: The end of the newest run, which age is counted back from.
     """
     planned = pairs.filter(pl.col("operation") == operation.value)
-    sent = planned.filter(is_sent("control") | is_sent("candidate"))
-    complete = sent.filter(answered("control") & answered("candidate"))
-    complete = complete.with_columns(sent_at=pl.coalesce("candidate_sent_at", "control_sent_at"))
-    is_old = (pl.col("sent_at") < as_of - timedelta(days=stats.max_age_days)).fill_null(value=False)
-    young = complete.filter(~is_old)
+    sent_at = pl.coalesce("candidate_sent_at", "control_sent_at")
+    is_complete = answered("control") & answered("candidate")
+    is_young = (sent_at >= as_of - timedelta(days=stats.max_age_days)).fill_null(value=True)
+    sent, complete = planned.select(
+        (is_sent("control") | is_sent("candidate")).sum().alias("sent"), is_complete.sum().alias("complete")
+    ).row(0)
+    young = planned.lazy().filter(is_complete & is_young).with_columns(sent_at=sent_at).collect()
     distinct = _first_of_each_capture(young)
     capped = _up_to_each_voice(distinct, stats.voice_cap) if operation in _VOICED else distinct
     return Sample(
         operation=operation,
         pairs=capped,
         planned=planned.height,
-        unsent=planned.height - sent.height,
-        unanswered=sent.height - complete.height,
-        too_old=complete.height - young.height,
+        unsent=planned.height - sent,
+        unanswered=sent - complete,
+        too_old=complete - young.height,
         repeated=young.height - distinct.height,
         over_voice_cap=distinct.height - capped.height,
         voices=capped["voice_id"].drop_nulls().n_unique(),
@@ -89,6 +91,8 @@ def _first_of_each_capture(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _up_to_each_voice(pairs: pl.DataFrame, most: int) -> pl.DataFrame:
     """The earliest pairs of each voice: chosen by time, never by result."""
+    if pairs.height == 0 or int(pairs["voice_id"].value_counts()["count"].max()) <= most:  # type: ignore[arg-type] # an integer
+        return pairs
     in_order = pairs.sort("sent_at", "capture_id", nulls_last=True)
     return in_order.filter(pl.int_range(pl.len()).over("voice_id") < most)
 

@@ -12,14 +12,15 @@ import polars as pl
 from analysis import proofs
 from analysis.estimates import Tail, order_statistic
 from analysis.findings import Evaluated, Scene, conclude, unjudged
-from analysis.gates import TIMINGS, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
+from analysis.gates import TIMINGS, Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
 from analysis.pairs import OUTCOME_CLASSES, bad, count_pairs, ended_as, heard, seconds, timed, unmeasured
 from analysis.units import amount, count
 from harness.judgement import Outcome
 
 __all__ = ["judge_conditions", "judge_outcomes", "judge_tail"]
 
-_COUNTED: Final = {"errors": "failed", "timeouts": "timed out", "refusals": "refused", "rate_limited": "rate-limited"}
+_SIDES: Final = ("control", "candidate")
+_COUNTED: Final = {"errors": "failures", "timeouts": "timeouts", "refusals": "refusals", "rate_limited": "rate limits"}
 
 
 def judge_outcomes(name: str, gate: PairedBinary, scene: Scene) -> Evaluated:
@@ -36,21 +37,21 @@ def judge_outcomes(name: str, gate: PairedBinary, scene: Scene) -> Evaluated:
 
 def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
     """How slow the slow calls are; open on too few pairs to know the quantile."""
-    both = scene.pairs.filter(timed("control", "candidate"))
-    left_out = {"pairs": both.height, "left_out": scene.pairs.height - both.height}
-    problem = _not_measured(name, gate, scene, both, gate.feature)
+    among = timed("control", "candidate")
+    times = (
+        scene.pairs.lazy().filter(among).select(seconds(side, gate.feature).alias(side) for side in _SIDES).collect()
+    )
+    counts = {"pairs": times.height, "left_out": scene.pairs.height - times.height}
+    problem = _not_measured(name, gate, scene, gate.feature, among)
     if problem is not None:
         return problem
     fewest = math.ceil(4.0 / (1.0 - gate.quantile) - 1e-9)  # p99: 400 (verdicts.md 2.3 C), p95: 80
-    if both.height < fewest:
-        needs = proofs.more_pairs(fewest - both.height, fewest - both.height)
-        why = f"not judged on {count(both.height, 'pair')}; {needs.text}"
+    if times.height < fewest:
+        needs = proofs.more_pairs(fewest - times.height, fewest - times.height)
+        why = f"not judged on {count(times.height, 'pair')}; {needs.text}"
         return unjudged(
-            name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=left_out, forecast=needs
+            name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts, forecast=needs
         )
-    times = both.select(
-        seconds("control", gate.feature).alias("control"), seconds("candidate", gate.feature).alias("candidate")
-    )
     candidate_s = times["candidate"].to_numpy()
     tail = Tail(times["control"].to_numpy(), candidate_s, gate.quantile)
     claims = [proofs.prove_tail(tail, gate.quantile, gate.ratio_max, scene.bar)]
@@ -59,30 +60,29 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
         share_pct = 100.0 * (1.0 - gate.quantile)
         what = f"of the candidate's calls take longer than {amount(gate.abs_max_s, 's')}"
         claims.append(proofs.prove_share(too_slow, tail.pairs, share_pct, scene.bar, what=what))
-    return conclude(name, gate, scene, claims, gate.feature, tail.counts(gate.ratio_max)._asdict() | left_out)
+    return conclude(name, gate, scene, claims, gate.feature, tail.counts(gate.ratio_max)._asdict() | counts)
 
 
 def judge_conditions(name: str, gate: PairedExceed | PairedBand | PairedAny, scene: Scene) -> Evaluated:
     """How often a feature is beyond its limit, among pairs heard (audio) or timed (timings) on both sides."""
-    is_timing = gate.conditions[0].feature in TIMINGS
+    feature = gate.conditions[0].feature
+    is_timing = feature in TIMINGS
     eligible = timed if is_timing else heard
-    both = scene.pairs.filter(eligible("control", "candidate"))
-    problem = _not_measured(name, gate, scene, both, gate.conditions[0].feature)
+    problem = _not_measured(name, gate, scene, feature, eligible(*_SIDES))
     if problem is not None:
         return problem
     p95_s = None
-    if is_timing and both.height:
-        p95_s = order_statistic(
-            both.select(seconds("control", gate.conditions[0].feature)).to_series().to_numpy(), 0.95
-        )
+    if is_timing:
+        control_s = scene.pairs.lazy().filter(eligible(*_SIDES)).select(seconds("control", feature)).collect()
+        p95_s = order_statistic(control_s.to_series().to_numpy(), 0.95)
     candidate, control, repeat = (
         pl.any_horizontal(bad(rule, side, against=against, control_p95_s=p95_s) for rule in gate.conditions)
         for side, against in (("candidate", "control"), ("control", None), ("repeat", "control"))
     )
-    counts = count_pairs(both, candidate, control)
-    noise = count_pairs(scene.noise_pairs.filter(eligible("control", "repeat")), repeat, control)
+    counts = count_pairs(scene.pairs, candidate, control, among=eligible(*_SIDES))
+    noise = count_pairs(scene.noise_pairs, repeat, control, among=eligible("control", "repeat"))
     shown = counts._asdict() | {
-        "left_out": scene.pairs.height - both.height,
+        "left_out": scene.pairs.height - counts.pairs,
         "noise_pairs": noise.pairs,  # control against itself: what no candidate can be better than
         "noise_bad": noise.candidate_only,
     }
@@ -92,22 +92,29 @@ def judge_conditions(name: str, gate: PairedExceed | PairedBand | PairedAny, sce
 
 def _describe(gate: PairedExceed | PairedBand | PairedAny, p95_s: float | None) -> str:
     """What counts as bad, for the reason."""
-    if isinstance(gate, PairedAny):
-        return "silent, undecodable or with " + " or ".join(sorted(gate.features))
-    if isinstance(gate, PairedBand):
-        return f"{gate.feature} outside {gate.low:g} to {gate.high:g} of control's"
-    if gate.limit_of_control_p95 is not None:
-        limit_s = None if p95_s is None else gate.limit_of_control_p95 * p95_s
-        return f"{gate.feature} above {amount(limit_s, 's')} ({gate.limit_of_control_p95:g} times control's p95)"
-    return f"{gate.feature} " + (f"above {gate.above:g}" if gate.above is not None else f"below {gate.below:g}")
+    conditions = " or ".join(_condition_words(condition, p95_s) for condition in gate.conditions)
+    return f"no usable audio or {conditions}:" if isinstance(gate, PairedAny) else conditions
 
 
-def _not_measured(name: str, gate: Gate, scene: Scene, pairs: pl.DataFrame, feature: str) -> Evaluated | None:
+def _condition_words(condition: Condition, p95_s: float | None) -> str:
+    feature = condition.feature
+    if condition.above is not None:
+        return f"{feature} above {condition.above:g}"
+    if condition.below is not None:
+        return f"{feature} below {condition.below:g}"
+    if condition.limit_of_control_p95 is not None:
+        limit_s = None if p95_s is None else condition.limit_of_control_p95 * p95_s
+        return f"{feature} above {amount(limit_s, 's')} ({condition.limit_of_control_p95:g} times control's p95)"
+    return f"{feature} outside {condition.ratio_low:g} to {condition.ratio_high:g} of control's"
+
+
+def _not_measured(name: str, gate: Gate, scene: Scene, feature: str, among: pl.Expr) -> Evaluated | None:
     """Invalid when we failed to measure too much: equal gaps in both lanes would look like equal quality."""
-    gaps = pairs.filter(unmeasured("candidate", feature) | unmeasured("control", feature)).height
-    if gaps <= scene.unmeasured_max * pairs.height:
+    missing = unmeasured("candidate", feature) | unmeasured("control", feature)
+    pairs, gaps = (int(number) for number in scene.pairs.select(among.sum(), gaps=(among & missing).sum()).row(0))
+    if gaps <= scene.unmeasured_max * pairs:
         return None
     what = f"{feature} is missing" if feature in TIMINGS else "audio is not measured yet (`cutover extract` does)"
-    why = f"in {gaps:,} of {count(pairs.height, 'pair')} {what}"
-    counts = {"pairs": pairs.height, "unmeasured": gaps}
+    why = f"in {gaps:,} of {count(pairs, 'pair')} {what}"
+    counts = {"pairs": pairs, "unmeasured": gaps}
     return unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=why, counts=counts)

@@ -104,7 +104,9 @@ def _refuse_too_many(path: Path, gates: Mapping[str, Gate]) -> None:
 
 def _sentence(error: ValidationError) -> str:
     """The first thing that is wrong: where, what, and what would be right."""
-    problem: Any = error.errors(include_url=False)[0]
+    problems: list[Any] = list(error.errors(include_url=False))
+    # A misspelt key explains a missing one, so it is told first.
+    problem = next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
     path = list(problem["loc"])
     model: type[BaseModel] = _File
     table = ""

@@ -16,8 +16,9 @@ __all__ = ["ORDERS", "contrasts", "pair", "pairs"]
 
 ORDERS: Final = MappingProxyType(  # how pairs may be sorted → by what
     {
-        "most different": "one_failed DESC, score DESC NULLS LAST",
+        "most different": "score DESC NULLS LAST",
         "slowest candidate": "slowdown DESC NULLS LAST",
+        "one side failed": "candidate_alone_failed DESC, one_failed DESC, score DESC NULLS LAST",
         "random": "hash(capture_id, repetition)",
     }
 )
@@ -42,6 +43,7 @@ def _scored_sql() -> str:
         SELECT capture_id, repetition, operation, language, voice_id, text,
           control_outcome, candidate_outcome,
           (control_outcome = 'ok') <> (candidate_outcome = 'ok') AS one_failed,
+          control_outcome = 'ok' AND candidate_outcome <> 'ok' AS candidate_alone_failed,
           {largest} AS score, CASE {largest} {names} END AS most_different,
           control_service_s, candidate_service_s,
           candidate_service_s / nullif(control_service_s, 0) AS slowdown
@@ -99,7 +101,7 @@ def contrasts(sealed: Sealed, capture_id: str, repetition: int) -> pl.DataFrame:
             }
             for c in CONTRASTS
         ],
-        schema_overrides={name: pl.Float64 for name in ("control", "candidate", "difference", "noise")},
+        schema_overrides=dict.fromkeys(("control", "candidate", "difference", "noise"), pl.Float64),
     ).with_columns((pl.col("difference").abs() / pl.col("noise")).alias("multiple"))
 
 

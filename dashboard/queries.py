@@ -81,7 +81,8 @@ def frame_of(sealed: Sealed, sql: str, params: Mapping[str, Any] | None = None) 
     with open_db(attach={"sealed": Path(sealed.database)}, memory_limit="1GB") as database:
         try:
             database.execute("USE sealed")
-            return database.sql(sql, params=dict(params or {})).pl()
+            answer: pl.DataFrame = database.sql(sql, params=dict(params or {})).pl()
+            return answer
         except duckdb.Error as error:
             first_line = str(error).splitlines()[0]
             remedy = f"`cutover runs seal {sealed.run_id}` rebuilds it"

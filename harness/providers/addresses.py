@@ -50,6 +50,12 @@ class Addresses:
 
     def refusal(self, url: URL) -> str | None:
         """Why `url` must not be asked for; None when it may."""
+        try:
+            return self._refusal(url)
+        except ValueError:  # yarl reads an address bit by bit, and only then finds a port of 99999
+            return "it is no web address"
+
+    def _refusal(self, url: URL) -> str | None:
         if url.scheme not in ("http", "https") or not url.raw_host:
             return "it is no web address"
         if url.user is not None or url.password is not None:

@@ -21,7 +21,6 @@ __all__ = ["Answer", "Attempts"]
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Send = Callable[[], Awaitable["Answer[T]"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +29,13 @@ class Answer(Generic[T]):
 
     result: T | Failure
     sent: bool = True  # the request may have reached the provider
+    began: bool = False  # the work surely began, so that a failure that costs nothing on its own is not free
     microusd: int | None = None  # exact cost where the reply tells; None: by the kind of failure
     basis: str = ""  # how that cost was found
     retry_after_s: float | None = None
+
+
+Send = Callable[[], Awaitable[Answer[T]]]
 
 
 @dataclass(frozen=True, slots=True)

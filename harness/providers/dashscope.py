@@ -106,6 +106,18 @@ class DashScope:
         answer = await self._call(_SPEAK, body, deadline=deadline, private=(text, instructions))
         return _map(answer, _spoken)
 
+    async def download(self, url: URL, *, deadline: Deadline) -> Answer[Reply]:
+        """The audio at an address that a synthesis gave: free, and no key goes along."""
+        reply = await self._door.send("GET", url, deadline=deadline)
+        if isinstance(reply, Fault):
+            return Answer(result=reply.failure, sent=reply.sent)
+        if reply.status == 200:
+            return Answer(result=reply)
+        expired = reply.status in (403, 404, 410)
+        other = ErrorKind.OVERLOADED if reply.status >= 500 else ErrorKind.BAD_RESPONSE
+        detail = f"the audio could not be fetched: HTTP {reply.status}"
+        return Answer(result=Failure(kind=ErrorKind.URL_EXPIRED if expired else other, code=None, detail=detail))
+
     async def make_voice(self, new: NewVoice, *, deadline: Deadline) -> Answer[MadeVoice]:
         """Clone or design a voice; billed by voice, and counts towards the account's thousand."""
         private = (new.transcript, new.description, new.preview_text)

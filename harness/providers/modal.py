@@ -6,16 +6,18 @@ It keeps no voices: the reference goes along with every call. It bills seconds o
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import SecretStr
 from yarl import URL
 
 from harness.clock import Clock
 from harness.config import ModalSettings
-from harness.errors import ConfigError, ErrorKind
+from harness.errors import KINDS, Charge, ConfigError, ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses, base_url
 from harness.providers.attempts import Answer, Attempts
@@ -24,30 +26,21 @@ from harness.providers.codes import modal_failure
 from harness.providers.delivery import accept
 from harness.providers.door import Door, Fault, Limits, Reply, secret_header
 from harness.providers.draft import Draft
+from harness.providers.modal_terms import Order, objection_to, order_for
 from harness.providers.pricing import PriceList
-from harness.providers.reference import load_recording
 from harness.providers.retry import RetryPolicy, retry_after_s
-from harness.speech import LANGUAGES, Operation, SpeechRequest, Voice, VoiceKind
+from harness.speech import SpeechRequest, Voice
 
 __all__ = ["ModalProvider"]
-
-
-class _Order(NamedTuple):
-    """What to send where."""
-
-    path: str
-    body: dict[str, Any]
-    private: tuple[str | None, ...]  # the caller's words
 
 
 class _Work(NamedTuple):
     """A reply, and what it took."""
 
     reply: Reply  # carries the audio
-    sent_s: float  # when the paid call began, on the monotonic scale
     hops: int
     gpu_s: float
-    basis: str
+    basis: str  # how those seconds were found
 
 
 class ModalProvider:
@@ -109,7 +102,7 @@ class ModalProvider:
             price_version=self._prices.version,
         )
         draft.unit = "gpu_s"
-        order = await self._order(request)
+        order = await order_for(request, self._references)
         result = order if isinstance(order, Failure) else await self._perform(order, draft, deadline)
         return draft.finish(result)
 
@@ -118,7 +111,7 @@ class ModalProvider:
 
         A true bound and a high one, some hundred times what a call takes; what is not used is given back at once.
         """
-        return 0 if _objection_to(request) else self._gpu_microusd(self._settings.deadline_s)
+        return 0 if objection_to(request) else self._gpu_microusd(self._settings.deadline_s)
 
     async def prepare_voice(
         self, voice: Voice, *, language: str | None, admission: Admission, deadline: Deadline
@@ -137,32 +130,138 @@ class ModalProvider:
     def _gpu_microusd(self, gpu_s: float) -> int | None:
         return self._prices.microusd(self.name, self._settings.region, self._settings.gpu, "gpu_s", gpu_s)
 
-    async def _order(self, request: SpeechRequest) -> _Order | Failure:
-        """The call that does what `request` wants, or why there is none."""
-        objection = _objection_to(request)
-        if objection:
-            return objection
-        text, voice, instruct = request.spoken_text, request.voice, request.instructions
-        body: dict[str, Any] = {"text": text, "language": LANGUAGES[request.language] if request.language else "Auto"}
-        if request.operation is Operation.DESIGN:
-            return _Order("design", body | {"instruct": voice.description}, (text, voice.description))
-        if request.operation is Operation.GENERATE and voice.kind is VoiceKind.PRESET:
-            speaker = voice.id.replace(" ", "_")  # "Ono_Anna" where Qwen says "Ono Anna" (providers.md C)
-            return _Order("generate", body | {"speaker": speaker, "instruct": instruct}, (text, instruct))
-        recording = await load_recording(self._references, voice)
-        if isinstance(recording, Failure):
-            return recording
-        body |= {"ref_audio_base64": recording.encoded, "ref_text": recording.transcript}
-        return _Order("clone", body, (text, recording.transcript))
-
-    async def _perform(self, order: _Order, draft: Draft, deadline: Deadline) -> Speech | Failure:
+    async def _perform(self, order: Order, draft: Draft, deadline: Deadline) -> Speech | Failure:
         worst = self._gpu_microusd(self._settings.deadline_s)
-        work = await draft.attempts.pay("speak", lambda: self._work(order, draft, deadline), worst_microusd=worst)
+        work = await draft.attempts.pay(
+            order.purpose, lambda: self._work(order, draft.attempts, deadline), worst_microusd=worst
+        )
         if isinstance(work, Failure):
             return work
-        self._note(work, draft)
+        _note(work, draft)
         delivery = accept(work.reply.body)
         if isinstance(delivery, Failure):
             return delivery
         draft.delivered(delivery, arrived_s=work.reply.body_began_s)
         return delivery.speech
+
+    async def _work(self, order: Order, attempts: Attempts, deadline: Deadline) -> Answer[_Work]:
+        """One paid call, followed through its redirects, with what it cost."""
+        url = self._base / order.path
+        first = await self._door.send("POST", url, body=json.dumps(order.body).encode(), keyed=True, deadline=deadline)
+        if isinstance(first, Fault):
+            return Answer(result=first.failure, sent=first.sent)
+        reply, hops = await self._follow(first, url, attempts, deadline)
+        if isinstance(reply, Failure):
+            return Answer(result=reply, began=True)  # the work goes on there without us
+        gpu_s, basis = _gpu_seconds(reply)
+        microusd = self._gpu_microusd(gpu_s)
+        if reply.status == 200:
+            return Answer(result=_Work(reply, hops, gpu_s, basis), microusd=microusd, basis=basis)
+        failure = _refusal(reply, order.private)
+        return Answer(
+            result=failure,
+            microusd=None if KINDS[failure.kind].charge is Charge.NOTHING else microusd,
+            basis=basis,
+            retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+        )
+
+    async def _follow(
+        self, first: Reply, url: URL, attempts: Attempts, deadline: Deadline
+    ) -> tuple[Reply | Failure, int]:
+        """The reply at the end of the redirects, timed from the first request, and how many there were.
+
+        After 150 s Modal answers 303 with an address that waits for the same work; asking there again and again
+        neither runs nor bills it again.
+        """
+        reply, hops = first, 0
+        while reply.status == 303:
+            hops += 1
+            if hops > self._settings.max_redirects:
+                return _bad_redirect(f"more than {self._settings.max_redirects} redirects"), hops
+            target = self._target(reply, url)
+            if target is None:
+                return _bad_redirect("a redirect to somewhere else; not followed"), hops
+            url = target
+            waited = await attempts.fetch(partial(self._wait_at, url, deadline))
+            if isinstance(waited, Failure):
+                return waited, hops
+            reply = waited
+        return (_since(first, reply) if hops else first), hops
+
+    def _target(self, reply: Reply, url: URL) -> URL | None:
+        """Where a redirect leads, as long as that is the same deployment: the key goes along."""
+        try:
+            target = url.join(URL(reply.headers.get("location", ""), encoded=True))
+            return target if target.origin() == self._base.origin() else None
+        except ValueError:
+            return None
+
+    async def _wait_at(self, url: URL, deadline: Deadline) -> Answer[Reply]:
+        reply = await self._door.send("GET", url, keyed=True, deadline=deadline)
+        return Answer(result=reply.failure if isinstance(reply, Fault) else reply)
+
+
+def _secrets(key: SecretStr | None, secret: SecretStr | None) -> dict[str, str]:
+    """The headers of Modal's proxy authorization; none for a deployment that is open to all."""
+    if key is None and secret is None:
+        return {}
+    if key is None or secret is None:
+        raise ConfigError("CUTOVER_MODAL__KEY and CUTOVER_MODAL__SECRET belong together; set both or neither")
+    return {
+        "Modal-Key": secret_header(key, "CUTOVER_MODAL__KEY"),
+        "Modal-Secret": secret_header(secret, "CUTOVER_MODAL__SECRET"),
+    }
+
+
+def _gpu_seconds(reply: Reply) -> tuple[float, str]:
+    """Seconds of the GPU that a reply stands for: as it says, else all the time it took, and on which basis."""
+    try:
+        reported_s = float(reply.headers.get("x-inference-seconds", "nan"))
+    except ValueError:
+        reported_s = math.nan
+    if math.isfinite(reported_s) and reported_s >= 0:
+        return reported_s, "reported GPU seconds"
+    return reply.total_s, "wall time as GPU seconds"
+
+
+def _note(work: _Work, draft: Draft) -> None:
+    headers = work.reply.headers
+    draft.replied(work.reply)
+    draft.redirect_hops = work.hops
+    draft.gpu_s = work.gpu_s
+    draft.request_id = headers.get("x-request-id")
+    draft.model = headers.get("x-model", draft.model)
+    draft.cold = {"0": False, "1": True}.get(headers.get("x-cold-start", ""))
+    facts = {"gpu": headers.get("x-gpu"), "container": headers.get("x-container-id"), "gpu_s_basis": work.basis}
+    draft.facts |= {name: value for name, value in facts.items() if value is not None}
+
+
+def _since(first: Reply, last: Reply) -> Reply:
+    """`last`, timed from when `first` was asked for."""
+    return replace(
+        last,
+        started_s=first.started_s,
+        connect_s=first.connect_s,
+        first_byte_s=None if last.first_byte_s is None else last.body_began_s - first.started_s,
+        total_s=last.ended_s - first.started_s,
+    )
+
+
+def _refusal(reply: Reply, private: tuple[str | None, ...]) -> Failure:
+    text = reply.body[:300].decode(errors="replace")
+    return modal_failure(reply.status, text, _fastapi_detail(reply.body), private=private)
+
+
+def _fastapi_detail(body: bytes) -> str | None:
+    """`detail` of an error that the app itself answered; None when the platform did."""
+    try:
+        detail = json.loads(body)["detail"]
+        if isinstance(detail, str):
+            return detail
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in detail)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _bad_redirect(detail: str) -> Failure:
+    return Failure(kind=ErrorKind.BAD_RESPONSE, code="local.redirect", detail=detail)

@@ -6,8 +6,6 @@ from random import Random
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from yarl import URL
-
 from harness.clock import Clock
 from harness.config import QwenSettings
 from harness.errors import ConfigError, ErrorKind
@@ -17,7 +15,7 @@ from harness.providers.attempts import Answer, Attempts
 from harness.providers.base import Admission, Deadline, References
 from harness.providers.dashscope import AccountVoice, DashScope, Spoken
 from harness.providers.delivery import accept
-from harness.providers.door import Door, Fault, Limits, Reply, secret_header
+from harness.providers.door import Door, Limits, secret_header
 from harness.providers.draft import Draft
 from harness.providers.enrolment import Enrolment
 from harness.providers.pricing import PriceList
@@ -256,21 +254,11 @@ class QwenProvider:
             detail = f"the address of the audio was refused: {url}"
             return Failure(kind=ErrorKind.BAD_RESPONSE, code="local.audio_address", detail=detail)
         began_s = self._clock.monotonic()
-        reply = await draft.attempts.fetch(lambda: self._download(url, deadline))
+        reply = await draft.attempts.fetch(lambda: self._api.download(url, deadline=deadline))
         draft.download_s = self._clock.monotonic() - began_s
         if isinstance(reply, Failure):
             return reply
         return _accepted(reply.body, draft, arrived_s=reply.body_began_s)
-
-    async def _download(self, url: URL, deadline: Deadline) -> Answer[Reply]:
-        reply = await self._door.send("GET", url, deadline=deadline)
-        if isinstance(reply, Fault):
-            return Answer(result=reply.failure, sent=reply.sent)
-        if reply.status == 200:
-            return Answer(result=reply)
-        kinds = {403: ErrorKind.URL_EXPIRED, 404: ErrorKind.URL_EXPIRED, 410: ErrorKind.URL_EXPIRED}
-        kind = kinds.get(reply.status, ErrorKind.OVERLOADED if reply.status >= 500 else ErrorKind.BAD_RESPONSE)
-        return Answer(result=Failure(kind=kind, code=None, detail=f"the audio could not be fetched: {reply.status}"))
 
 
 def _accepted(body: bytes, draft: Draft, *, arrived_s: float) -> Speech | Failure:

@@ -1,9 +1,8 @@
-"""A sealed run for the dashboard to look at: a few dozen captures down three lanes, seeded, with sound for some pairs."""
+"""A sealed run to look at: a few dozen captures down three lanes, seeded, with sound for some pairs."""
 
 import io
 import json
 import math
-import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -110,7 +109,7 @@ def publish(run: Run, rows: Mapping[str, Sequence[Row]]) -> None:
                     appender.append_rows([tuple(row.get(column) for column in names) for row in table_rows])
         database.execute("CHECKPOINT")
     temporary.chmod(0o444)
-    os.replace(temporary, run.database)
+    temporary.replace(run.database)
 
 
 def _the_run(run_id: str, kind: str, seed: int, planned: int, interrupted: bool) -> Row:

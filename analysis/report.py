@@ -1,0 +1,116 @@
+"""What is shown of a judgement: one plain dictionary, from which text, JSON and Markdown are made.
+
+Numbers are raw and carry their unit; `schema` goes up when a key changes its meaning.
+"""
+
+from collections import defaultdict
+from typing import Any, Final
+
+import polars as pl
+
+from analysis.judge import Judgement
+from analysis.samples import Sample
+from harness.judgement import Decision, Finding, Verdict, worst
+from harness.speech import Operation
+
+__all__ = ["SCHEMA", "View", "view_of"]
+
+SCHEMA: Final = 1
+View = dict[str, Any]
+
+_DIGITS: Final = 10  # significant; sums of the same numbers may differ beyond
+
+
+def view_of(judgement: Judgement) -> View:
+    """The judgement as JSON has it; the same evidence gives the same dictionary."""
+    thresholds, overall = judgement.thresholds, judgement.overall
+    judged = [verdict.operation for verdict in judgement.verdicts]
+    return {
+        "schema": SCHEMA,
+        "decision": overall.decision.value,
+        "reason": overall.reason,
+        "exit_status": overall.decision.exit_status,
+        "deciding": _deciding(overall),
+        "runs": [
+            {"run_id": run.run_id, "kind": run.kind, "status": run.status, "planned": run.planned, "rows": run.rows}
+            for run in judgement.evidence.runs
+        ],
+        "as_of": judgement.as_of.isoformat(),
+        "thresholds": {"name": thresholds.name, "sha256": thresholds.sha256, "note": thresholds.note},
+        "evidence_epoch": judgement.epoch,
+        "operations": [
+            _operation(verdict, sample) for verdict, sample in zip(judgement.verdicts, judgement.samples, strict=True)
+        ],
+        "not_judged": [operation.value for operation in Operation if operation not in judged],
+        "ledger": _ledger(judgement),
+    }
+
+
+def _operation(verdict: Verdict, sample: Sample) -> View:
+    return {
+        "operation": sample.operation.value,
+        "decision": verdict.decision.value,
+        "reason": verdict.reason,
+        "deciding": _deciding(verdict),
+        "sample": {
+            "planned": sample.planned,
+            "unsent": sample.unsent,
+            "unanswered": sample.unanswered,
+            "too_old": sample.too_old,
+            "repeated": sample.repeated,
+            "over_voice_cap": sample.over_voice_cap,
+            "pairs": sample.pairs.height,
+            "voices": sample.voices,
+            "days": sample.days,
+            "completeness": _rounded(sample.completeness),
+        },
+        "findings": [_finding(finding) for finding in verdict.findings],
+    }
+
+
+def _deciding(verdict: Verdict) -> View | None:
+    """The gate that decides; None for a go, which all of them decide, and where no gate had a say."""
+    finding = worst(verdict.findings)
+    if finding is None or verdict.decision is Decision.GO:
+        return None
+    return {"operation": finding.operation.value, "gate": finding.gate}
+
+
+def _finding(finding: Finding) -> View:
+    interval, forecast = finding.interval, finding.forecast
+    return {
+        "gate": finding.gate,
+        "outcome": finding.outcome.value,
+        "blocking": finding.blocking,
+        "segment": finding.segment,
+        "estimate": _rounded(interval.estimate),
+        "low": _rounded(interval.low),
+        "high": _rounded(interval.high),
+        "level": _rounded(interval.level),
+        "limit": _rounded(finding.limit),
+        "unit": finding.unit,
+        "counts": dict(finding.counts),
+        "reason": finding.reason,
+        "forecast": forecast
+        and {"pairs_low": forecast.pairs_low, "pairs_high": forecast.pairs_high, "text": forecast.text},
+    }
+
+
+def _ledger(judgement: Judgement) -> View:
+    """Every planned leg once: lanes add up to rows, and rows to planned unless a run was interrupted."""
+    lanes: dict[str, dict[str, int]] = defaultdict(dict)
+    totals = judgement.evidence.ledger.group_by("lane", "outcome").agg(exchanges=pl.col("exchanges").sum())
+    for lane, outcome, exchanges in totals.sort("lane", "outcome").iter_rows():
+        lanes[lane][outcome] = int(exchanges)
+    return {
+        "planned": sum(run.planned for run in judgement.evidence.runs),
+        "rows": sum(run.rows for run in judgement.evidence.runs),
+        "lanes": [
+            {"lane": lane, "exchanges": sum(outcomes.values()), "outcomes": outcomes}
+            for lane, outcomes in lanes.items()
+        ],
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")

@@ -1,0 +1,113 @@
+"""What every page is framed with: its question, the choice of a run, badges, filters, and what to say without data.
+
+Words that came from outside (captured text, names, error details) are shown with `st.text`, `st.code` or in a table:
+never as Markdown or HTML, which could load something from elsewhere.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import streamlit as st
+
+from dashboard import queries
+from dashboard.palette import DECISIONS, ink
+from dashboard.queries import ALL, Sealed
+from harness.config import Settings
+from harness.errors import HarnessError
+from harness.judgement import Decision
+from harness.speech import Operation
+
+__all__ = [
+    "badge",
+    "choose",
+    "current_ink",
+    "empty",
+    "header",
+    "note",
+    "operation_filter",
+    "trouble",
+    "when",
+]
+
+LATEST: Final = "latest"
+
+
+def header(question: str) -> Sealed | None:
+    """The page's question and the choice of a run; None when there is no run to show, and that has been said."""
+    heading, choice = st.columns([3, 2], vertical_alignment="center")
+    heading.title(question, anchor=False)
+    runs = queries.sealed_runs(Settings.load().home)
+    if not runs:
+        empty("No run to show yet. This replays the demo's captures against stand-in providers:", "make demo")
+        return None
+    names = [LATEST, *(run.run_id for run in runs)]
+    wanted = st.query_params.get("run", LATEST)
+    if wanted not in names:
+        _missing(wanted)
+        return None
+    with choice:
+        name = st.selectbox(
+            "Run",
+            names,
+            key="run",
+            bind="query-params",
+            label_visibility="collapsed",
+            help="Choose a run by name to pin it in the address: a link to this page then always shows that run.",
+        )
+    return next((run for run in runs if run.run_id == name), runs[0])
+
+
+def _missing(name: str) -> None:
+    """The address names a run that is not here: showing another one in its place would mislead."""
+    st.warning("The run this address names is not here, or not sealed. Sealing builds what the dashboard reads:")
+    st.code(f"cutover runs seal {name}", language=None)
+    st.text("Without ?run=… in the address the page shows the latest run.")
+
+
+def badge(decision: Decision) -> None:
+    """A decision as colour, icon and word."""
+    look = DECISIONS[decision]
+    st.badge(look.word, icon=look.icon, color=look.name)  # type: ignore[arg-type] # palette.py holds Streamlit's names
+
+
+def empty(message: str, command: str) -> None:
+    """Why there is nothing to see, and the command that fills it."""
+    with st.container(border=True):
+        st.text(message)
+        st.code(command, language=None)
+
+
+def trouble(error: HarnessError) -> None:
+    """What is wrong and what to do, in the error's own words."""
+    st.error("This page cannot be shown.", icon=":material/error:")
+    st.text(str(error))
+
+
+def note(text: str, key: str) -> None:
+    """A line of small print, which may hold words from outside."""
+    with st.container(key=f"small-{key}"):
+        st.text(text)
+
+
+def choose(label: str, options: Sequence[str], key: str) -> str:
+    """One of `options`, the first unless the address says otherwise."""
+    chosen = st.segmented_control(
+        label, options, default=options[0], required=True, key=key, bind="query-params", width="content"
+    )
+    return chosen or options[0]
+
+
+def operation_filter() -> str:
+    """`all` or one operation."""
+    return choose("Operation", [ALL, *(operation.value for operation in Operation)], "operation")
+
+
+def current_ink() -> str:
+    """The colour of words in charts on the reader's theme."""
+    return ink(st.context.theme.type)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment as the store gives it, which is in UTC."""
+    return "–" if moment is None else moment.strftime("%d %b %Y, %H:%M UTC")

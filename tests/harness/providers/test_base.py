@@ -1,0 +1,21 @@
+from harness.clock import FakeClock
+from harness.providers.base import Deadline, FreeAdmission, PaidCall
+
+
+def test_a_deadline_counts_down_and_stops_at_zero(clock: FakeClock) -> None:
+    deadline = Deadline(clock, 10.0)
+    left = [deadline.left_s()]
+
+    for _ in range(3):
+        clock.advance(4.0)
+        left.append(deadline.left_s())
+
+    assert left == [10.0, 6.0, 2.0, 0.0]
+
+
+async def test_free_admission_lets_a_call_of_unknown_price_through() -> None:
+    admission = FreeAdmission()
+    call = PaidCall(provider="qwen", purpose="speak", attempt=1, worst_microusd=None)
+
+    await admission.admit(call)
+    admission.settle(call, None)

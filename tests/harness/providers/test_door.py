@@ -1,0 +1,348 @@
+import asyncio
+import gzip
+import logging
+import pickle
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+from yarl import URL
+
+from harness.clock import FakeClock, SystemClock
+from harness.errors import ConfigError, ErrorKind
+from harness.providers.addresses import Addresses
+from harness.providers.base import Deadline
+from harness.providers.door import Door, Fault, Limits, Reply, secret_header
+from tests.harness.providers.stubs import CANARY, a_raw_server, a_server, connections, drops, hangs, says, sends
+
+OpenDoor = Callable[..., Awaitable[Door]]
+OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n"
+
+
+@pytest.fixture
+def deadline(clock: FakeClock) -> Deadline:
+    return Deadline(clock, 5.0)
+
+
+async def test_a_reply_comes_back_whole_whatever_its_status(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(says({"detail": "no"}, status=422, X_Request_Id="r1")) as server:
+        door = await open_door(server.url)
+
+        reply = await door.send("POST", URL(server.url) / "x", body=b'{"a":1}', deadline=deadline)
+
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.body, reply.headers["x-request-id"]) == (422, b'{"detail": "no"}', "r1")
+    assert server.seen[0].json == {"a": 1}
+    assert server.seen[0].headers["content-type"] == "application/json"
+    assert server.seen[0].headers["accept-encoding"] == "identity"
+
+
+async def test_the_key_goes_to_its_own_origin_and_only_when_asked_for(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(sends(b"x")) as api, a_server(sends(b"x")) as other:
+        door = await open_door(api.url, also=(other.authority,))
+        for server in (api, other):
+            for keyed in (True, False):
+                await door.send("GET", URL(server.url) / "x", keyed=keyed, deadline=deadline)
+
+    assert [seen.headers.get("authorization") for seen in api.seen] == [f"Bearer {CANARY}", None]
+    assert [seen.headers.get("authorization") for seen in other.seen] == [None, None]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_handed_back_and_not_followed(
+    open_door: OpenDoor, deadline: Deadline, status: int
+) -> None:
+    async with a_server(sends(b"secret")) as other, a_server(sends(b"", status, location=f"{other.url}/y")) as server:
+        door = await open_door(server.url, also=(other.authority,))
+
+        reply = await door.send("POST", URL(server.url) / "x", body=b"{}", keyed=True, deadline=deadline)
+
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.headers["location"]) == (status, f"{other.url}/y")
+    assert other.seen == []
+
+
+async def test_a_cookie_is_not_kept(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(sends(b"x", Set_Cookie="session=1; Path=/")) as server:
+        door = await open_door(server.url)
+        for _ in range(2):
+            await door.send("GET", URL(server.url) / "x", deadline=deadline)
+
+    assert [seen.headers.get("cookie") for seen in server.seen] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://169.254.169.254/x", "https://127.0.0.1/x", "https://example.com/x", "file:///etc/passwd", "http://[::1]/"],
+)
+async def test_an_address_that_is_not_on_the_list_costs_no_connection(
+    open_door: OpenDoor, deadline: Deadline, address: str
+) -> None:
+    door = await open_door("http://127.0.0.1:9")
+
+    with connections() as found:
+        fault = await door.send("GET", URL(address), keyed=True, deadline=deadline)
+
+    assert found == []
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.sent) == (ErrorKind.BAD_RESPONSE, False)
+
+
+async def test_the_count_of_connections_sees_one_that_is_allowed(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(sends(b"x")) as server:
+        door = await open_door(server.url)
+
+        with connections() as found:
+            await door.send("GET", URL(server.url), deadline=deadline)
+
+    assert len(found) >= 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+async def test_an_allowed_name_that_leads_to_this_machine_opens_no_socket(
+    clock: FakeClock, deadline: Deadline, host: str
+) -> None:
+    # The host is on the list, as a name that an attacker's resolver points to loopback would be.
+    url = URL(f"https://{host}:8443")
+    limits = Limits(connect_timeout_s=1.0, read_timeout_s=1.0, max_reply_bytes=1_000)
+    addresses = Addresses(origin=url, hosts=None, allow_hosts=())
+    async with Door(origin=url, addresses=addresses, secrets={}, limits=limits, clock=clock) as door:
+        with connections() as found:
+            fault = await door.send("GET", url / "x", deadline=deadline)
+
+    assert [event for event, _ in found if event == "socket.connect"] == []  # type: ignore[misc]
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.sent) == (ErrorKind.DNS, False)
+    assert "not public" in fault.detail
+
+
+async def test_nobody_listening_is_told_as_not_sent(
+    open_door: OpenDoor, deadline: Deadline, unused_tcp_port: int
+) -> None:
+    door = await open_door(f"http://127.0.0.1:{unused_tcp_port}")
+
+    fault = await door.send("POST", URL(f"http://127.0.0.1:{unused_tcp_port}/x"), body=b"{}", deadline=deadline)
+
+    assert fault == Fault(kind=ErrorKind.CONN_RESET, detail="the connection broke", sent=False)
+
+
+async def test_a_server_that_speaks_no_tls_is_told_as_such(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_raw_server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as base:
+        url = URL(base).with_scheme("https")
+        door = await open_door(str(url))
+
+        fault = await door.send("GET", url, deadline=deadline)
+
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.sent) == (ErrorKind.TLS, False)
+
+
+@pytest.mark.parametrize(
+    ("reply", "then", "kind"),
+    [
+        pytest.param(b"", "close", ErrorKind.UNKNOWN_OUTCOME, id="closed unanswered"),
+        pytest.param(b"", "reset", ErrorKind.UNKNOWN_OUTCOME, id="reset unanswered"),
+        pytest.param(b"", "hang", ErrorKind.TIMEOUT_READ, id="hangs unanswered"),
+        pytest.param(b"HTTP/1.1 200", "close", ErrorKind.UNKNOWN_OUTCOME, id="closed in the status line"),
+        pytest.param(OK_HEAD + b"Content-Length: 9\r\n\r\nabc", "close", ErrorKind.CONN_RESET, id="body cut off"),
+        pytest.param(OK_HEAD + b"Content-Length: 9\r\n\r\nabc", "reset", ErrorKind.CONN_RESET, id="body reset"),
+        pytest.param(OK_HEAD + b"Content-Length: 9\r\n\r\nabc", "hang", ErrorKind.TIMEOUT_READ, id="body hangs"),
+        pytest.param(
+            OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+            "close",
+            ErrorKind.CONN_RESET,
+            id="no last chunk",
+        ),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "close", ErrorKind.BAD_RESPONSE, id="no HTTP at all"),
+        pytest.param(
+            OK_HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
+            "close",
+            ErrorKind.BAD_RESPONSE,
+            id="broken compression",
+        ),
+    ],
+)
+async def test_a_connection_that_misbehaves_becomes_a_fault(
+    open_door: OpenDoor, deadline: Deadline, reply: bytes, then: str, kind: ErrorKind
+) -> None:
+    async with a_raw_server(reply, then=then) as base:
+        door = await open_door(base, read_timeout_s=0.1)
+
+        fault = await door.send("POST", URL(base) / "x", body=b'{"text":"hi"}', keyed=True, deadline=deadline)
+
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.sent) == (kind, True)
+
+
+async def test_a_body_that_drips_is_given_up_although_it_is_never_silent(open_door: OpenDoor) -> None:
+    clock = SystemClock()
+    async with a_raw_server(OK_HEAD + b"Content-Length: 500\r\n\r\n" + b"x" * 500, gap_s=0.01) as base:
+        door = await open_door(base, read_timeout_s=0.1, door_clock=clock)
+        began_s = clock.monotonic()
+
+        fault = await door.send("GET", URL(base) / "x", deadline=Deadline(clock, 5.0))
+
+        assert clock.monotonic() - began_s < 2.0
+    assert fault == Fault(kind=ErrorKind.TIMEOUT_READ, detail="the reply only dripped", sent=True)
+
+
+async def test_a_connection_that_never_comes_about_is_given_up_in_time(
+    open_door: OpenDoor, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
+    door = await open_door("http://127.0.0.1:9", connect_timeout_s=0.05)
+
+    fault = await door.send("POST", URL("http://127.0.0.1:9/x"), body=b"{}", deadline=deadline)
+
+    assert fault == Fault(kind=ErrorKind.TIMEOUT_CONNECT, detail="no connection in time", sent=False)
+
+
+async def test_the_deadline_ends_a_request_that_nothing_else_would(open_door: OpenDoor, clock: FakeClock) -> None:
+    async with a_server(hangs()) as server:
+        door = await open_door(server.url)
+
+        fault = await door.send("GET", URL(server.url), deadline=Deadline(clock, 0.05))
+
+    assert fault == Fault(kind=ErrorKind.TIMEOUT_TOTAL, detail="the deadline passed", sent=True)
+
+
+async def test_after_the_deadline_nothing_is_sent_any_more(open_door: OpenDoor, clock: FakeClock) -> None:
+    async with a_server(sends(b"x")) as server:
+        door = await open_door(server.url)
+
+        fault = await door.send("GET", URL(server.url), deadline=Deadline(clock, 0.0))
+
+    assert fault == Fault(kind=ErrorKind.TIMEOUT_TOTAL, detail="the deadline passed", sent=False)
+    assert server.seen == []
+
+
+async def test_cancellation_passes_through(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(hangs()) as server, asyncio.TaskGroup() as group:
+        door = await open_door(server.url)
+        task = group.create_task(door.send("GET", URL(server.url), deadline=deadline))
+        while not server.seen:
+            await SystemClock().sleep(0.005)
+
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def _endless(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b"x" * 65_536)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(sends(b"x" * 1_001), id="announced"),
+        pytest.param(_endless, id="endless"),
+        pytest.param(sends(gzip.compress(b"x" * 50_000_000), Content_Encoding="gzip"), id="compressed bomb"),
+    ],
+)
+async def test_a_reply_that_is_too_large_is_not_read_to_the_end(
+    open_door: OpenDoor, deadline: Deadline, answer: Any
+) -> None:
+    async with a_server(answer) as server:
+        door = await open_door(server.url, max_reply_bytes=1_000)
+
+        fault = await door.send("GET", URL(server.url), deadline=deadline)
+
+    assert fault == Fault(kind=ErrorKind.TOO_LARGE, detail="the reply is larger than 1000 bytes", sent=True)
+
+
+async def test_a_reply_of_exactly_the_largest_size_is_read(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(sends(b"x" * 1_000)) as server:
+        door = await open_door(server.url, max_reply_bytes=1_000)
+
+        reply = await door.send("GET", URL(server.url), deadline=deadline)
+
+    assert isinstance(reply, Reply)
+
+
+async def test_connection_first_byte_and_last_byte_are_timed_apart(open_door: OpenDoor) -> None:
+    clock = SystemClock()
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await clock.sleep(0.05)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await clock.sleep(0.05)
+        await response.write(b"first")
+        await clock.sleep(0.05)
+        await response.write(b"last")
+        return response
+
+    async with a_server(slowly) as server:
+        door = await open_door(server.url, door_clock=clock)
+        replies = [await door.send("GET", URL(server.url), deadline=Deadline(clock, 5.0)) for _ in range(2)]
+
+    first, again = replies
+    assert isinstance(first, Reply)
+    assert isinstance(again, Reply)
+    assert first.connect_s is not None
+    assert 0 < first.connect_s < 0.05
+    assert again.connect_s is None  # the same connection
+    for reply in (first, again):
+        assert reply.first_byte_s is not None
+        assert 0.1 <= reply.first_byte_s < reply.total_s - 0.04
+        assert reply.ended_s - reply.body_began_s == pytest.approx(reply.total_s - reply.first_byte_s)
+
+
+async def test_a_reply_without_a_body_has_no_first_byte(open_door: OpenDoor, deadline: Deadline) -> None:
+    async with a_server(sends(b"", 204)) as server:
+        door = await open_door(server.url)
+
+        reply = await door.send("GET", URL(server.url), deadline=deadline)
+
+    assert isinstance(reply, Reply)
+    assert (reply.body, reply.first_byte_s) == (b"", None)
+
+
+async def test_neither_key_nor_signature_is_in_what_comes_back_or_in_the_log(
+    open_door: OpenDoor, deadline: Deadline, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with a_server(says({}, 403), drops()) as server:
+        door = await open_door(server.url)
+        signed = URL(f"{server.url}/x.wav?Signature=canary-signature", encoded=True)
+        found = [await door.send("GET", signed, keyed=True, deadline=deadline) for _ in range(2)]
+        found.append(await door.send("GET", signed.with_host("example.com"), keyed=True, deadline=deadline))
+
+    shown = "".join(f"{each!r}{each}" for each in [*found, door]) + caplog.text + repr(caplog.records)
+    assert CANARY not in shown
+    assert "canary-signature" not in shown
+    assert len(pickle.dumps(found[1])) < 500  # plain data: no exception, no request hangs on it
+    assert traceback.format_exc() == "NoneType: None\n"
+
+
+async def test_a_shut_door_says_how_to_open_it(clock: FakeClock, deadline: Deadline) -> None:
+    url = URL("https://dashscope.aliyuncs.com")
+    limits = Limits(connect_timeout_s=1.0, read_timeout_s=1.0, max_reply_bytes=1)
+    addresses = Addresses(origin=url, hosts=None, allow_hosts=())
+    door = Door(origin=url, addresses=addresses, secrets={}, limits=limits, clock=clock)
+
+    with pytest.raises(RuntimeError, match="async with"):
+        await door.send("GET", url, deadline=deadline)
+
+
+@pytest.mark.parametrize("value", ["", "  ", "sk-a b", "sk-a\nX-Evil: 1", "sk-ключ", "sk-\x00"])
+def test_a_key_that_fits_no_header_is_told_by_its_variable_and_never_shown(value: str) -> None:
+    with pytest.raises(ConfigError, match="CUTOVER_QWEN__API_KEY") as refused:
+        secret_header(SecretStr(value), "CUTOVER_QWEN__API_KEY")
+
+    assert not value.strip() or value.strip() not in str(refused.value)
+
+
+def test_a_key_copied_with_its_line_break_is_mended() -> None:
+    assert secret_header(SecretStr("sk-abc\n"), "V") == "sk-abc"
