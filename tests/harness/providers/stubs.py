@@ -117,9 +117,9 @@ def drops() -> Handler:
 
 @asynccontextmanager
 async def a_raw_server(reply: bytes, *, then: str = "close", gap_s: float = 0.0) -> AsyncIterator[str]:
-    """Reads a request, writes `reply` as it is, then closes, resets or hangs. Yields its base URL.
+    """Reads a request, writes `reply` as it is, then closes, resets, hangs or goes on for ever.
 
-    With a gap the reply drips, byte by byte, once its head is out.
+    With a gap the reply drips, byte by byte, once its head is out. Yields the base URL.
     """
 
     tasks: set[asyncio.Task[Any]] = set()
@@ -135,6 +135,9 @@ async def a_raw_server(reply: bytes, *, then: str = "close", gap_s: float = 0.0)
                 writer.write(piece)
                 await writer.drain()
                 await SystemClock().sleep(gap_s)
+            while then == "endless":
+                writer.write(b"x" * 65_536)
+                await writer.drain()
             if then == "hang":
                 await reader.read()
             elif then == "reset":
@@ -143,6 +146,8 @@ async def a_raw_server(reply: bytes, *, then: str = "close", gap_s: float = 0.0)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client had enough
         finally:
+            if then == "endless":
+                writer.transport.abort()  # nobody will read what is still in the buffer
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()

@@ -1,0 +1,60 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from harness.clock import Clock, FakeClock, SystemClock
+from replay.alarm import open_alarm
+
+
+def open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+@pytest.mark.parametrize("clock", [FakeClock(), SystemClock()], ids=["fake", "system"])
+async def test_it_never_rings_early(clock: Clock) -> None:
+    async with open_alarm(clock) as alarm:
+        for offset_s in (0.0, 0.004, 0.001):
+            moment_s = clock.monotonic() + offset_s
+            await alarm.until(moment_s)
+
+            assert clock.monotonic() >= moment_s
+
+
+async def test_a_moment_that_has_passed_rings_at_once() -> None:
+    clock = FakeClock()
+    clock.advance(10.0)
+
+    async with open_alarm(clock) as alarm:
+        await alarm.until(3.0)
+
+    assert clock.monotonic() == 10.0
+
+
+async def test_others_run_while_one_waits() -> None:
+    clock = SystemClock()
+    turns = 0
+    async with open_alarm(clock) as alarm:
+        waiting = asyncio.ensure_future(alarm.until(clock.monotonic() + 0.02))
+        while not waiting.done():
+            await asyncio.sleep(0)
+            turns += 1
+
+    assert turns > 2
+
+
+async def test_a_cancelled_wait_leaves_the_alarm_usable_and_nothing_open() -> None:
+    clock = SystemClock()
+    before = open_files()
+    async with open_alarm(clock) as alarm:
+        waiting = asyncio.ensure_future(alarm.until(clock.monotonic() + 60.0))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        moment_s = clock.monotonic() + 0.002
+        await alarm.until(moment_s)
+
+        assert clock.monotonic() >= moment_s
+    assert open_files() == before
