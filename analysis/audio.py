@@ -41,7 +41,7 @@ class Audio:
     @property
     def channels(self) -> int:
         """How many channels it had."""
-        return self.samples.shape[1]
+        return int(self.samples.shape[1])
 
     @property
     def duration_s(self) -> float:
@@ -144,5 +144,5 @@ def _require_sound(samples: FloatArray) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """libsndfile's own words, without the address of the buffer it was given."""
+    """The words of libsndfile, without the address of the buffer it was given."""
     return str(error).rpartition(">: ")[2].rstrip(".")

@@ -54,23 +54,9 @@ _STRANGERS: Final = (
 # A writer that cannot seek back leaves one of these (or something a little below) as the length; no reply of ours
 # can be that long, since its size is capped at 64 MiB (harness/config.py).
 _STREAMING_FROM: Final = 0x7FFF_0000
+# Chunks that writers put behind the samples: anything else there is more sound.
 _AFTER_SAMPLES: Final = frozenset(
-    (
-        b"LIST",
-        b"fact",
-        b"id3 ",
-        b"ID3 ",
-        b"cue ",
-        b"bext",
-        b"smpl",
-        b"inst",
-        b"PEAK",
-        b"JUNK",
-        b"junk",
-        b"PAD ",
-        b"FLLR",
-    )
-    + (b"iXML", b"axml", b"_PMX", b"chna", b"SAUR", b"acid", b"afsp", b"C2PA", b"data")
+    (b"LIST", b"fact", b"id3 ", b"ID3 ", b"cue ", b"bext", b"smpl", b"PEAK", b"JUNK", b"PAD ", b"iXML", b"C2PA")
 )
 _MAX_CHANNELS: Final = 8
 _RATES_HZ: Final = range(4_000, 192_001)

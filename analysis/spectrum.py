@@ -58,7 +58,7 @@ class Spectrum:
     @property
     def times_s(self) -> npt.NDArray[np.float64]:
         """The middle of each frame."""
-        return np.arange(self.magnitude.shape[1]) * (HOP / RATE_HZ)
+        return np.arange(self.magnitude.shape[1], dtype=np.float64) * (HOP / RATE_HZ)
 
     def of(self, frames: npt.NDArray[np.bool_]) -> "Spectrum":
         """Only some frames."""

@@ -26,7 +26,7 @@ from harness.store.runs import Run, list_runs
 
 __all__ = ["demo"]
 
-CAPTURES: Final = PROJECT / "data" / "demo" / "captures.jsonl"
+CAPTURES: Final = PROJECT / "data" / "demo" / "captures.jsonl.zst"
 THRESHOLDS: Final = PROJECT / "data" / "demo" / "thresholds.toml"
 BUDGET_USD: Final = "2000"  # of stand-in money: a bound that is never reached
 STANDIN_START_S: Final = 30.0

@@ -26,6 +26,7 @@ class LegAdmission:
         self._open: dict[PaidCall, str] = {}  # call → its id in journal and budget
         self._calls = 0
         self.admitted_at: datetime | None = None  # the first time
+        self.admitted_s: float | None = None  # the same, by the monotonic clock
         self.own_wait_s = 0.0  # what calls after the first waited here
 
     async def admit(self, call: PaidCall) -> None:
@@ -60,8 +61,9 @@ class LegAdmission:
             raise
         if self._calls:
             self.own_wait_s += self._clock.monotonic() - began_s
+        else:
+            self.admitted_at, self.admitted_s = self._clock.now(), self._clock.monotonic()
         self._calls += 1
-        self.admitted_at = self.admitted_at or self._clock.now()
 
     def settle(self, call: PaidCall, microusd: int | None) -> None:
         """Book what `call` cost; None keeps its reservation as spent."""

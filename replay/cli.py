@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
 import click
@@ -13,6 +13,8 @@ from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import UsageError
 from harness.store.seal import seal
+from replay.pacing import Pacing, parse_pacing
+from replay.runner import Replay
 from replay.session import Session, open_session
 from replay.summary import plan_json, plan_text, summary_json, summary_text
 
@@ -30,6 +32,8 @@ _ASKED = "asked to stop"
 @click.option("--seed", type=int, default=1, show_default=True, help="Drives order of lanes and choice of repeats.")
 @click.option("--repeat-share", type=click.FloatRange(0, 1), help="Share of captures whose control is sent twice.")
 @click.option("--repetitions", type=click.IntRange(min=1), default=1, show_default=True, help="How often each is sent.")
+@click.option("--pace", default="at-once", show_default=True, help="at-once, recorded[:SPEED], constant:RATE, …")
+@click.option("--max-gap", type=click.FloatRange(min=0), help="Cut recorded pauses to so many seconds.")
 @click.option("--kind", type=click.Choice(["replay", "demo"]), default="replay", help="How the run is labelled.")
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="A note kept with the run; part of the plan's hash.")
 @click.option("--live", is_flag=True, help="Send and spend; without it only the plan is shown.")
@@ -43,6 +47,8 @@ def replay(
     seed: int,
     repeat_share: float | None,
     repetitions: int,
+    pace: str,
+    max_gap: float | None,
     kind: str,
     label: tuple[str, ...],
     live: bool,
@@ -57,6 +63,7 @@ def replay(
     hash. An interrupted run goes on when the same command is given again, and pays for nothing twice.
     """
     settings = Settings.load()
+    pacing = _pacing(pace, seed=seed, max_gap_s=max_gap)
 
     async def session() -> int:
         async with open_session(
@@ -74,7 +81,8 @@ def replay(
                 _advise(opened, captures)
                 return SENT_ALL
             _require_consent_to_spend(opened, budget, confirm)
-            return await _send(opened, budget or 0.0, kind, resend_unknown=resend_unknown, as_json=as_json)
+            running = opened.replay(kind=kind, budget_usd=budget or 0.0, resend_unknown=resend_unknown, pacing=pacing)
+            return await _send(opened, running, as_json=as_json)
 
     return uvloop.run(session())
 
@@ -87,6 +95,13 @@ def _labels(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--label {pair}: write it as KEY=VALUE")
         labels[key] = value
     return labels
+
+
+def _pacing(text: str, *, seed: int, max_gap_s: float | None) -> Pacing:
+    try:
+        return parse_pacing(text, seed=seed, max_gap_s=max_gap_s)
+    except ValueError as error:
+        raise UsageError(f"--pace: {error}") from None
 
 
 def _advise(opened: Session, captures: Path) -> None:
@@ -110,8 +125,8 @@ def _require_consent_to_spend(opened: Session, budget: float | None, confirm: st
         )
 
 
-async def _send(opened: Session, budget_usd: float, kind: str, *, resend_unknown: bool, as_json: bool) -> int:
-    async with opened.replay(kind=kind, budget_usd=budget_usd, resend_unknown=resend_unknown) as running:
+async def _send(opened: Session, replay: AbstractAsyncContextManager[Replay], *, as_json: bool) -> int:
+    async with replay as running:
         with _stopping_on_signals(running.stop):
             ledger = await running.run()
     seal(opened.run)

@@ -1,16 +1,16 @@
 """Send every leg of a plan once, lanes of a capture together, and keep the journal of it.
 
-    worker ─► capture ─► legs in their order ─► admission ─► provider ─► blob ─► result in the journal
+    schedule ─► capture ─► legs in their order ─► admission ─► provider ─► blob ─► result in the journal
 
-What to send is the plan's business, what it may cost the budget's; here it only happens, at a bounded concurrency, and
-stops cleanly when asked.
+What to send is the plan's business, when it is due the pacing's, what it may cost the budget's; here it only happens,
+at a bounded concurrency, and stops cleanly when asked.
 """
 
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from harness.clock import Clock
 from harness.errors import ErrorKind
@@ -23,8 +23,11 @@ from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import exchange_row
 from replay.admission import LegAdmission
+from replay.alarm import open_alarm
 from replay.budget import Budget
 from replay.consent import consent_problem
+from replay.lateness import Lateness
+from replay.pacing import AtOnce, Pacing
 from replay.plan import PlanEntry, ReplayPlan
 from replay.quota import Quota
 
@@ -44,6 +47,13 @@ class Route:
     deadline_s: float
 
 
+class _Due(NamedTuple):
+    """When a capture was due, by both clocks."""
+
+    at: datetime
+    s: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Replay:
     """One run of a plan."""
@@ -56,10 +66,12 @@ class Replay:
     clock: Clock
     concurrency: int
     progress: ProgressReport
+    pacing: Pacing = field(default_factory=AtOnce)
+    lateness: Lateness = field(default_factory=Lateness)
     resend_unknown: bool = False
     stopped_because: str | None = None
     _failed: int = 0
-    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _pacer: "asyncio.Task[None] | None" = None
 
     async def run(self) -> Ledger:
         """Send all that is still to be sent and return the ledger.
@@ -69,17 +81,17 @@ class Replay:
         self._book_unknown()
         todo = list(self._todo())
         await self._prepare_voices(todo)
-        entries = iter(todo)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.concurrency, len(todo))):
-                group.create_task(self._work(entries))
+            self._pacer = group.create_task(self._dispatch(group, todo))
+        self.book.write({"type": "pacing", "pacing": repr(self.pacing), **self.lateness.summary()})
         await self.book.commit()
         return self.book.ledger
 
     def stop(self, reason: str) -> None:
         """Send nothing new; what is under way is finished."""
         self.stopped_because = self.stopped_because or reason
-        self._stop.set()
+        if self._pacer is not None:
+            self._pacer.cancel()
 
     def _book_unknown(self) -> None:
         """Legs that were sent and never answered count as spent, and are not sent again unasked."""
@@ -91,7 +103,8 @@ class Replay:
                 if leg.key in unknown:
                     detail = "the run was killed after this was sent; its answer, if any, is lost"
                     exchange = self._unsent(leg, entry.capture, ErrorKind.UNKNOWN_OUTCOME, None, detail)
-                    self._keep(leg, exchange, due_at=self.clock.now(), admission=None, audio_sha256=None)
+                    due = _Due(at=self.clock.now(), s=self.clock.monotonic())
+                    self._keep(leg, exchange, due=due, admission=None, audio_sha256=None)
 
     def _todo(self) -> Iterator[PlanEntry]:
         """What still lacks an outcome."""
@@ -102,14 +115,33 @@ class Replay:
             if legs:
                 yield PlanEntry(entry.capture, legs)
 
-    async def _work(self, entries: Iterator[PlanEntry]) -> None:
-        while not self._stop.is_set() and (entry := next(entries, None)) is not None:
-            due_at = self.clock.now()
+    async def _dispatch(self, group: asyncio.TaskGroup, todo: list[PlanEntry]) -> None:
+        """Start every entry when it is due and there is room; cancelled by `stop`."""
+        room = asyncio.Semaphore(self.concurrency)
+        began_at, began_s = self.clock.now(), self.clock.monotonic()
+        schedule = self.pacing.due_s(entry.capture.captured_at.timestamp() for entry in todo)
+        async with open_alarm(self.clock) as alarm:
+            for entry, offset_s in zip(todo, schedule, strict=True):
+                if self.stopped_because:
+                    return
+                if offset_s is not None:
+                    await alarm.until(began_s + offset_s)
+                await room.acquire()
+                now_s = self.clock.monotonic()
+                due_s = now_s if offset_s is None else began_s + offset_s
+                self.lateness.add(now_s - due_s)
+                due = _Due(at=began_at + timedelta(seconds=due_s - began_s), s=due_s)
+                group.create_task(self._send_all(entry, due, room))
+
+    async def _send_all(self, entry: PlanEntry, due: _Due, room: asyncio.Semaphore) -> None:
+        try:
             async with asyncio.TaskGroup() as group:
                 for leg in entry.legs:
-                    group.create_task(self._send(leg, entry.capture, due_at))
+                    group.create_task(self._send(leg, entry.capture, due))
+        finally:
+            room.release()
 
-    async def _send(self, leg: Leg, capture: Capture, due_at: datetime) -> None:
+    async def _send(self, leg: Leg, capture: Capture, due: _Due) -> None:
         route = self.routes[leg.lane]
         admission = self._admission(leg.key, route)
         problem = consent_problem(capture, provider=route.provider.name, region=route.region, now=self.clock.now())
@@ -122,7 +154,7 @@ class Replay:
             finally:
                 admission.close()
         audio_sha256 = await self._store(exchange)
-        self._keep(leg, exchange, due_at=due_at, admission=admission, audio_sha256=audio_sha256)
+        self._keep(leg, exchange, due=due, admission=admission, audio_sha256=audio_sha256)
         await self.book.commit()
         await self._forget_voice(route, capture, exchange)
         self._advance(exchange)
@@ -142,15 +174,16 @@ class Replay:
         leg: Leg,
         exchange: Exchange,
         *,
-        due_at: datetime,
+        due: _Due,
         admission: LegAdmission | None,
         audio_sha256: str | None,
     ) -> None:
         row = exchange_row(
             leg,
             exchange,
-            due_at=due_at,
+            due_at=due.at,
             admitted_at=admission.admitted_at if admission else None,
+            queued_s=(admission.admitted_s or due.s) - due.s if admission else 0.0,
             own_wait_s=admission.own_wait_s if admission else 0.0,
             audio_sha256=audio_sha256,
         )
@@ -200,7 +233,7 @@ class Replay:
                     group.create_task(self._make_voices(route, missing, voices))
 
     async def _make_voices(self, route: Route, missing: Iterator[Voice], captures: Mapping[str, Capture]) -> None:
-        while not self._stop.is_set() and (voice := next(missing, None)) is not None:
+        while not self.stopped_because and (voice := next(missing, None)) is not None:
             admission = self._admission(f"voice:{voice.id}", route)
             try:
                 made = await route.provider.prepare_voice(

@@ -24,6 +24,7 @@ from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from harness.store.runs import Run, audio_store, list_runs
 from replay.budget import Budget
+from replay.pacing import AtOnce, Pacing
 from replay.plan import LaneTarget, ReplayPlan
 from replay.quota import Quota
 from replay.runner import Replay, Route
@@ -56,7 +57,9 @@ class Session:
         return total
 
     @asynccontextmanager
-    async def replay(self, *, kind: str, budget_usd: float, resend_unknown: bool) -> AsyncIterator[Replay]:
+    async def replay(
+        self, *, kind: str, budget_usd: float, resend_unknown: bool, pacing: Pacing | None = None
+    ) -> AsyncIterator[Replay]:
         """The replay itself, with its journal open; nothing is sent until it is run."""
         with Logbook(self.run.journal, clock=self.clock) as book:
             self._write_plan(book, kind)
@@ -72,6 +75,7 @@ class Session:
                     clock=self.clock,
                     concurrency=self.settings.replay.concurrency,
                     progress=progress,
+                    pacing=pacing or AtOnce(),
                     resend_unknown=resend_unknown,
                 )
 
@@ -142,7 +146,7 @@ async def open_session(
         UsageError: The file holds no capture that can be replayed.
     """
     source = read_captures(captures, quarantine=settings.home / "quarantine")
-    chosen = select(list(source), limit=limit, seed=seed)
+    chosen = sorted(select(list(source), limit=limit, seed=seed), key=lambda capture: capture.captured_at)
     if not chosen:
         raise UsageError(f"{captures}: holds no capture that can be replayed")
     targets = _targets(settings)

@@ -1,5 +1,6 @@
 """What data/demo promises to the demo, and that its captures can be made again from what is committed."""
 
+import functools
 import hashlib
 import json
 from collections import Counter
@@ -11,6 +12,8 @@ import pytest
 import zstandard
 
 from harness.capture import capture_to_json
+from harness.emulators.audio import Recording, decode_recording
+from harness.emulators.timbres import timbre_of_description, timbre_of_recording
 from harness.exchanges import OK, Capture
 from harness.speech import LANGUAGES, Operation, VoiceKind
 from harness.store.blobs import BlobStore
@@ -163,7 +166,39 @@ def test_every_recording_is_here_unchanged_small_and_used(captures: list[Capture
     assert sum(path.stat().st_size for path in files) < 1_500_000
 
 
-def test_the_list_of_recordings_names_each_voice_once() -> None:
+def test_recordings_meet_what_qwen_asks_of_a_reference() -> None:
+    for recording in heard().values():
+        assert recording.rate_hz >= 24_000
+        assert recording.channels == 1
+        assert 3.2 <= recording.duration_s <= 60
+
+
+def test_a_kept_design_is_heard_as_the_voice_its_description_stands_for() -> None:
+    for part in demo_cast.parts():
+        if part.description is not None:
+            assert timbre_of_recording(heard()[part.voice_id]) == timbre_of_description(part.description), part.voice_id
+
+
+def test_cloned_voices_of_a_language_sound_different() -> None:
+    timbres: dict[str, set[str]] = {language: set() for language in LANGUAGES}
+    for part in demo_cast.parts():
+        if part.description is None:
+            timbres[part.language].add(timbre_of_recording(heard()[part.voice_id]).name)
+
+    assert {len(names) for names in timbres.values()} == {4}
+
+
+def test_transcripts_of_recordings_are_those_of_the_texts() -> None:
     recordings = json.loads(demo_cast.REFERENCES.read_text(encoding="utf-8"))
 
+    assert {name: recording["transcript"] for name, recording in recordings.items()} == {
+        part.voice_id: part.transcript for part in demo_cast.parts()
+    }
     assert len({recording["sha256"] for recording in recordings.values()}) == len(recordings)
+
+
+@functools.cache
+def heard() -> dict[str, Recording]:
+    """Every recording, decoded, by its voice."""
+    recordings = json.loads(demo_cast.REFERENCES.read_text(encoding="utf-8"))
+    return {name: decode_recording(AUDIO.get(row["sha256"], "mp3")) for name, row in recordings.items()}

@@ -155,6 +155,8 @@ class Door:
             return Fault(kind=ErrorKind.BAD_RESPONSE, detail=f"address refused: {refused}", sent=False)
         watch = _Watch(self._clock)
         try:
+            if not deadline.left_s():
+                raise TimeoutError  # without so much as a connection
             async with asyncio.timeout(deadline.left_s()):
                 return await self._ask(method, url, body, self._headers(url, keyed, body), watch)
         except (aiohttp.ClientError, OSError) as error:

@@ -41,6 +41,7 @@ def exchange_row(
     *,
     due_at: datetime,
     admitted_at: datetime | None,
+    queued_s: float,
     own_wait_s: float = 0.0,
     audio_sha256: str | None,
 ) -> Row:
@@ -51,13 +52,13 @@ def exchange_row(
         exchange: What the provider made of it.
         due_at: When the schedule wanted it sent.
         admitted_at: When quota and budget let it through; None when they did not.
+        queued_s: From due to admitted, by the monotonic clock.
         own_wait_s: What later attempts waited for our own quota and journal: no time of the provider's.
         audio_sha256: The name under which its audio was stored; None without audio.
     """
     timing, usage, result = exchange.timing, exchange.usage, exchange.result
     speech = result if isinstance(result, Speech) else None
     failure = result if isinstance(result, Failure) else None
-    queued_s = max(0.0, (timing.sent_at - due_at).total_seconds())
     return {
         "capture_id": leg.capture_id,
         "repetition": leg.repetition,

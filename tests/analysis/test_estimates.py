@@ -157,13 +157,13 @@ def test_costs_that_hang_together_by_voice_are_less_certain() -> None:
 def test_intervals_of_a_total_cover_the_truth() -> None:
     random = np.random.default_rng(9)
     covered = []
-    for _ in range(150):
+    for _ in range(80):
         per_voice = random.gamma(4.0, 25.0, size=50)
         pairs = pl.DataFrame({"cluster": [str(voice) for voice in range(50)], "cost": per_voice, "units": [100.0] * 50})
         high = Bootstrap(pairs, ["cost", "units"]).totals(per_unit).interval(ALPHA).high
         covered.append(high is not None and high >= 1.0)
 
-    assert 0.89 <= np.mean(covered) <= 0.99
+    assert 0.85 <= np.mean(covered) <= 0.99
 
 
 @pytest.mark.parametrize("clusters", [1, 4])

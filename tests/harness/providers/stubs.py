@@ -47,6 +47,7 @@ class Script:
     answers: list[Handler] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     url: str = ""
+    busy: int = 0  # answers under way
 
     @property
     def authority(self) -> str:
@@ -59,7 +60,11 @@ class Script:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Seen(request.method, request.path, request.query_string, headers, await request.read()))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return await answer(request)
+        self.busy += 1
+        try:
+            return await answer(request)
+        finally:
+            self.busy -= 1
 
 
 @asynccontextmanager
@@ -73,6 +78,8 @@ async def a_server(*answers: Handler) -> AsyncIterator[Script]:
     try:
         yield script
     finally:
+        while script.busy:  # a server that is closed while it answers leaves its socket open
+            await SystemClock().sleep(0.005)
         await server.close()
 
 
@@ -95,11 +102,12 @@ def sends(body: bytes, status: int = 200, content_type: str = "audio/wav", **hea
 
 
 def hangs() -> Handler:
-    """Never answer."""
+    """Never answer as long as the client waits."""
 
-    async def answer(_: web.Request) -> web.StreamResponse:
-        await asyncio.Event().wait()
-        raise AssertionError
+    async def answer(request: web.Request) -> web.StreamResponse:
+        while request.transport is not None:
+            await SystemClock().sleep(0.005)
+        return web.Response()
 
     return answer
 
@@ -185,7 +193,9 @@ def a_wav(
     samples = array.array("h", [0] * silent + [level if at // 50 % 2 else -level for at in range(loud)])
     data = samples.tobytes() if sys.byteorder == "little" else samples.byteswap() or samples.tobytes()
     size = len(data) if declared_bytes is None else declared_bytes
-    head = struct.pack("<4sI4s4sIHHIIHH", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16)
+    head = struct.pack(
+        "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16
+    )
     return head + struct.pack("<4sI", b"data", size) + data
 
 

@@ -8,7 +8,12 @@ K = ErrorKind
 
 # Each row of the provider's own table, and what its message decides.
 DASHSCOPE = [
-    (400, "InvalidParameter", "Required parameter(xxx) missing or invalid, check the request parameters.", K.BAD_REQUEST),
+    (
+        400,
+        "InvalidParameter",
+        "Required parameter(xxx) missing or invalid, check the request parameters.",
+        K.BAD_REQUEST,
+    ),
     (400, "InvalidParameter", "Model not exist.", K.MODEL_RETIRED),
     (400, "InvalidParameter", "Invalid voice specified, the requested voice does not exist", K.VOICE_NOT_FOUND),
     (400, "InvalidParameter", "url error, please check url", K.BAD_REQUEST),
@@ -27,7 +32,12 @@ DASHSCOPE = [
     (400, "Audio.AudioSilentError", "", K.BAD_REFERENCE),
     (400, "BadRequest.VoiceNotFound", "Voice 'x' not found.", K.VOICE_NOT_FOUND),
     (400, "VoiceNotFound", "Voice not found: x", K.VOICE_NOT_FOUND),
-    (400, "Throttling.AllocationQuota", "Maximum voice storage limit exceeded, please delete existing voices.", K.QUOTA),
+    (
+        400,
+        "Throttling.AllocationQuota",
+        "Maximum voice storage limit exceeded, please delete existing voices.",
+        K.QUOTA,
+    ),
     (400, "Arrearage", "Access denied, make sure your account is in good standing.", K.BILLING),
     (400, "DataInspectionFailed", "Input or output data may contain inappropriate content.", K.CONTENT_BLOCKED),
     (400, "data_inspection_failed", "", K.CONTENT_BLOCKED),

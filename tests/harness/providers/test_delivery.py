@@ -77,7 +77,9 @@ def test_other_audio_is_known_by_its_magic_bytes_whatever_it_is_called(body: byt
     assert delivery.leading_silence_s is None
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b"\xff\xff\xff", b"\xff\xe0", b"RIFF\0\0\0\0AVI ", b"\0" * 100, b"ftyp"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff", b"\xff\xff\xff", b"\xff\xe0", b"RIFF\0\0\0\0AVI ", b"\0" * 100, b"ftyp"]
+)
 def test_bytes_that_are_no_audio_have_no_extension(body: bytes) -> None:
     expected = "mp3" if body == b"\xff\xff\xff" else None  # eleven ones and a layer: a frame header
 

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import timedelta
 
 from harness.errors import ErrorKind
 from harness.exchanges import Lane, Observed, Timing
@@ -14,7 +13,7 @@ def test_a_capture_becomes_exactly_the_columns_of_its_table() -> None:
 
 
 def test_an_exchange_becomes_the_columns_of_its_table_but_for_the_run() -> None:
-    row = exchange_row(a_leg(), an_exchange(), due_at=NOON, admitted_at=NOON, audio_sha256=None)
+    row = exchange_row(a_leg(), an_exchange(), due_at=NOON, admitted_at=NOON, queued_s=0.0, audio_sha256=None)
 
     assert ("run_id", *row) == TABLES["exchanges"].names
 
@@ -39,17 +38,22 @@ def test_what_production_observed_is_kept() -> None:
 
 
 def test_waiting_before_the_send_counts_from_the_due_time_and_not_as_service() -> None:
-    exchange = an_exchange(service_s=2.0)
-    due = exchange.timing.sent_at - timedelta(seconds=3)
-
-    row = exchange_row(a_leg(), exchange, due_at=due, admitted_at=NOON, audio_sha256=None)
+    row = exchange_row(
+        a_leg(), an_exchange(service_s=2.0), due_at=NOON, admitted_at=NOON, queued_s=3.0, audio_sha256=None
+    )
 
     assert (row["queued_s"], row["service_s"], row["from_due_s"]) == (3.0, 2.0, 5.0)
 
 
 def test_our_own_wait_between_attempts_is_no_time_of_the_provider() -> None:
     row = exchange_row(
-        a_leg(), an_exchange(service_s=2.0), due_at=NOON, admitted_at=NOON, own_wait_s=0.5, audio_sha256=None
+        a_leg(),
+        an_exchange(service_s=2.0),
+        due_at=NOON,
+        admitted_at=NOON,
+        queued_s=0.0,
+        own_wait_s=0.5,
+        audio_sha256=None,
     )
 
     assert (row["service_s"], row["from_due_s"]) == (1.5, 2.0)
@@ -58,14 +62,20 @@ def test_our_own_wait_between_attempts_is_no_time_of_the_provider() -> None:
 def test_a_failure_has_no_audio_and_keeps_its_reason() -> None:
     exchange = an_exchange(failed=ErrorKind.BAD_REQUEST)
 
-    row = exchange_row(a_leg(lane=Lane.CANDIDATE), exchange, due_at=NOON, admitted_at=NOON, audio_sha256=None)
+    row = exchange_row(
+        a_leg(lane=Lane.CANDIDATE), exchange, due_at=NOON, admitted_at=NOON, queued_s=0.0, audio_sha256=None
+    )
 
     assert (row["outcome"], row["provider_code"], row["audio_bytes"]) == ("bad_request", "Code", None)
 
 
 def test_money_keeps_every_micro_dollar_and_an_unknown_cost_is_not_zero() -> None:
-    known = exchange_row(a_leg(), an_exchange(cost_microusd=1), due_at=NOON, admitted_at=None, audio_sha256=None)
-    unknown = exchange_row(a_leg(), an_exchange(cost_microusd=None), due_at=NOON, admitted_at=None, audio_sha256=None)
+    known = exchange_row(
+        a_leg(), an_exchange(cost_microusd=1), due_at=NOON, admitted_at=None, queued_s=0.0, audio_sha256=None
+    )
+    unknown = exchange_row(
+        a_leg(), an_exchange(cost_microusd=None), due_at=NOON, admitted_at=None, queued_s=0.0, audio_sha256=None
+    )
 
     assert (known["cost_usd"], unknown["cost_usd"]) == ("0.000001", None)
 
@@ -73,4 +83,7 @@ def test_money_keeps_every_micro_dollar_and_an_unknown_cost_is_not_zero() -> Non
 def test_what_was_never_sent_has_no_time_of_sending() -> None:
     exchange = replace(an_exchange(failed=ErrorKind.BUDGET), attempts=0, timing=Timing(sent_at=NOON, service_s=0.0))
 
-    assert exchange_row(a_leg(), exchange, due_at=NOON, admitted_at=None, audio_sha256=None)["sent_at"] is None
+    assert (
+        exchange_row(a_leg(), exchange, due_at=NOON, admitted_at=None, queued_s=0.0, audio_sha256=None)["sent_at"]
+        is None
+    )

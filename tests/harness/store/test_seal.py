@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
         book.write({"type": "planned", "capture": capture_row(a_capture()), "legs": places})
         for leg, exchange in zip(legs, exchanges, strict=True):
             sha256 = "a" * 64 if exchange.outcome == "ok" else None
-            row = exchange_row(leg, exchange, due_at=NOON, admitted_at=NOON, audio_sha256=sha256)
+            row = exchange_row(leg, exchange, due_at=NOON, admitted_at=NOON, queued_s=0.0, audio_sha256=sha256)
             book.write({"type": "result", "leg": leg.key, "row": row, "at": NOON.isoformat()})
     return run
 

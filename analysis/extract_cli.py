@@ -1,0 +1,68 @@
+"""`cutover extract`: measure the audio of a run, and say what could not be measured and why."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+
+import click
+
+from analysis import extraction
+from analysis.extraction import ExtractionReport, Unusable
+from harness.config import Settings
+from harness.progress import ProgressReport
+from harness.store.runs import find_run
+
+__all__ = ["extract"]
+
+
+@click.command(epilog="Example: cutover extract latest")
+@click.argument("run", default="latest")
+@click.option("--processes", type=click.IntRange(min=1), help="How many at once [default: one for each core].")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+def extract(run: str, processes: int | None, as_json: bool) -> None:
+    """Measure the audio of RUN: a run's id or path, or `latest`.
+
+    Identical audio is measured once. Interrupted at any time, the same command goes on where it was; after an update
+    that changes what is measured, it measures again, without calling any provider.
+    """
+    settings = Settings.load()
+    if processes:
+        replay = settings.replay.model_copy(update={"extract_processes": processes})
+        settings = settings.model_copy(update={"replay": replay})
+    found = find_run(settings.home, run)
+    report = extraction.extract(
+        found, settings, lambda total, done: ProgressReport("Measuring audio", total, done=done)
+    )
+    click.echo(json.dumps(asdict(report), indent=2) if as_json else _text(report))
+    click.echo(f"Next: cutover verdict {report.run_id}", err=True)
+
+
+def _progress(total: int, done: int) -> ProgressReport:
+    return ProgressReport("Measuring audio", total, done=done)
+
+
+def _text(report: ExtractionReport) -> str:
+    lines = [_headline(report)]
+    lines += [f"  {outcome:<16} {count:>7,}" for outcome, count in report.outcomes.items()]
+    lines += [f"  {'lost':<16} {len(report.lost):>7,}"] if report.lost else []
+    lines += _why(report.unusable)
+    lines += [f"  lost: {sentence}" for sentence in report.lost[:1]]
+    return "\n".join(lines)
+
+
+def _headline(report: ExtractionReport) -> str:
+    known = f", {report.known:,} known before" if report.known else ""
+    return (
+        f"{report.run_id}: {report.audio:,} different audios, {report.measured:,} measured now{known}; "
+        f"{report.sound_s / 3600:.2f} h of sound in {report.elapsed_s:.1f} s (extractor {report.extractor_version})"
+    )
+
+
+def _why(unusable: tuple[Unusable, ...]) -> list[str]:
+    """One line for each outcome and reason; audio of the first as an example."""
+    examples = {(one.outcome, one.reason): one.audio_sha256 for one in reversed(unusable)}
+    counts = Counter((one.outcome, one.reason) for one in unusable)
+    return [
+        f"  {outcome}: {reason} ({count:,}x, for example {examples[outcome, reason][:12]})"
+        for (outcome, reason), count in counts.most_common(10)
+    ]

@@ -1,0 +1,60 @@
+"""The official Qwen API as a web application: keys, paths and headers; the work is done by speaking and customization.
+
+Streaming (providers.md A3) and the realtime protocol (A4) are not spoken here: they answer as a wrong request does.
+"""
+
+from aiohttp import web
+
+from harness.clock import Clock
+from harness.emulators.account import Account
+from harness.emulators.calls import Calls
+from harness.emulators.options import QwenOptions
+from harness.emulators.qwen_results import Results
+from harness.emulators.qwen_speech import Speaking
+from harness.emulators.qwen_voices import Customization
+from harness.emulators.qwen_wire import Refusal, enveloped
+from harness.emulators.scenarios import conduct_in
+from harness.emulators.sites import Handler, application, meter_routes
+from harness.emulators.studio import Studio
+
+__all__ = ["qwen_application"]
+
+_MAX_BODY_BYTES = 16 << 20  # a reference of 10 MB and its JSON; what is larger is refused with a reason, then cut
+
+
+def qwen_application(
+    options: QwenOptions, *, account: Account, studio: Studio, results: Results, clock: Clock
+) -> web.Application:
+    """The API.
+
+    Raises:
+        UsageError: The scenario is unknown.
+    """
+    conduct = conduct_in(options.scenario, "qwen")
+    calls = Calls(options.seed)
+    speaking = Speaking(
+        options, conduct=conduct, calls=calls, account=account, studio=studio, results=results, clock=clock
+    )
+    customization = Customization(
+        options, conduct=conduct, calls=calls, account=account, studio=studio, clock=clock
+    )
+
+    @web.middleware
+    async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith("/_standin/") and not _is_known(request, options.api_key):
+            raise Refusal(401, "InvalidApiKey", "Invalid API-key provided.")
+        return await handler(request)
+
+    routes = [
+        web.post("/api/v1/services/aigc/multimodal-generation/generation", speaking.speak),
+        web.post("/api/v1/services/audio/tts/customization", customization.handle),
+        *meter_routes(account),
+    ]
+    return application(account, routes, layers=[enveloped, authorized], max_body_bytes=_MAX_BODY_BYTES)
+
+
+def _is_known(request: web.Request, api_key: str | None) -> bool:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() != "bearer":
+        return False
+    return key == api_key if api_key is not None else key.startswith("sk-")

@@ -1,0 +1,87 @@
+"""What the Qwen stand-in offers: models, the voices of each, and the languages (providers.md A2, C)."""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from harness.emulators.account import Account
+from harness.emulators.qwen_wire import Refusal, invalid
+from harness.emulators.timbres import CAST, Timbre, timbre_of_speaker
+from harness.speech import LANGUAGES
+
+__all__ = ["DESIGN", "ENROLMENT", "MODELS", "SYSTEM_VOICES", "Family", "language_of", "model_not_found", "timbre_for"]
+
+ENROLMENT: Final = "qwen-voice-enrollment"
+DESIGN: Final = "qwen-voice-design"
+
+
+class Family(StrEnum):
+    """Which voices a synthesis model speaks with."""
+
+    SYSTEM = "system"
+    CLONE = "clone"
+    DESIGN = "design"
+
+
+# The legacy `qwen-tts` models are not here: their end was announced for 2026-10-10 (providers.md A2, D9).
+MODELS: Final = MappingProxyType(
+    {
+        "qwen3-tts-flash": Family.SYSTEM,
+        "qwen3-tts-flash-2025-11-27": Family.SYSTEM,
+        "qwen3-tts-flash-2025-09-18": Family.SYSTEM,
+        "qwen3-tts-instruct-flash": Family.SYSTEM,
+        "qwen3-tts-instruct-flash-2026-01-26": Family.SYSTEM,
+        "qwen3-tts-vc-2026-01-22": Family.CLONE,
+        "qwen3-tts-vd-2026-01-26": Family.DESIGN,
+    }
+)
+
+_GENERAL: Final = (
+    "Cherry,Serena,Ethan,Chelsie,Momo,Vivian,Moon,Maia,Kai,Nofish,Bella,Jennifer,Ryan,Katerina,Aiden,Eldric Sage,Mia,"
+    "Mochi,Bellona,Vincent,Bunny,Neil,Elias,Arthur,Nini,Ebona,Seren,Pip,Stella,Andre"
+).split(",")
+_DIALECT: Final = "Jada,Dylan,Li,Marcus,Roy,Peter,Sunny,Eric,Rocky,Kiki".split(",")
+_FOREIGN: Final = "Bodega,Sonrisa,Alek,Dolce,Sohee,Ono Anna,Lenn,Emilien,Radio Gol".split(",")
+SYSTEM_VOICES: Final = frozenset(_GENERAL + _DIALECT + _FOREIGN)
+_WITH_INSTRUCTIONS: Final = frozenset(_GENERAL) - {"Jennifer", "Ryan", "Katerina", "Aiden"}
+
+
+def model_not_found() -> Refusal:
+    """What an unknown model answers, and as far as anybody knows a retired one (providers.md A7)."""
+    return Refusal(404, "ModelNotFound", "Model can not be found.")
+
+
+def language_of(language_type: str | None) -> str | None:
+    """ISO 639-1 of a language name; None for `Auto`.
+
+    Raises:
+        Refusal: The service does not know it.
+    """
+    if language_type is None or language_type.casefold() == "auto":
+        return None
+    for iso, name in LANGUAGES.items():
+        if name.casefold() == language_type.casefold():
+            return iso
+    raise invalid("language_type")
+
+
+def timbre_for(model: str, voice: str, account: Account) -> Timbre:
+    """How `voice` sounds through `model`.
+
+    Raises:
+        Refusal: There is no such voice, or it belongs to another model.
+    """
+    stored = account.voices.get(voice)
+    family = MODELS[model]
+    if family is Family.SYSTEM:
+        if voice in (_WITH_INSTRUCTIONS if "-instruct-" in model else SYSTEM_VOICES):
+            return timbre_of_speaker(voice)
+    elif stored is not None:
+        if stored.target_model == model:
+            return CAST[stored.timbre]
+        raise Refusal(400, "invalid_value", f"The requested voice '{voice}' is not supported.")
+    raise Refusal(
+        400,
+        "InvalidParameter",
+        "Invalid voice specified, the requested voice does not exist or is not licensed",
+    )
