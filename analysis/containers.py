@@ -45,7 +45,7 @@ _STRANGERS: Final = (
     (b"<", "an XML document"),  # what object storage answers when an address has expired
     (b"{", "a JSON document"),
     (b"[", "a JSON document"),
-    (b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
+    (b"\x1ae\xdf\xa3", "a WebM or Matroska file"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"#!amr", "an AMR file"),
     (b"rf64", "an RF64 file, made for more than 4 GB"),

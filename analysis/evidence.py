@@ -1,8 +1,8 @@
 """What a judge looks at: pairs, noise pairs and the count of all outcomes, read from sealed runs."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import duckdb
@@ -74,8 +74,8 @@ def read_evidence(runs: Sequence[Run], features: Collection[str]) -> Evidence:
     for run in runs:
         with open_db(run.database) as database:
             facts.append(_facts(database))
-            pairs.append(database.sql(_pair_query("pairs", (Lane.CONTROL, Lane.CANDIDATE), features)).pl())
-            noise.append(database.sql(_pair_query("noise_pairs", (Lane.CONTROL, Lane.REPEAT), features)).pl())
+            pairs.append(_pairs(database, "pairs", (Lane.CONTROL, Lane.CANDIDATE), features))
+            noise.append(_pairs(database, "noise_pairs", (Lane.CONTROL, Lane.REPEAT), features))
             ledgers.append(database.sql(_LEDGER).pl())
     return Evidence(
         runs=tuple(sorted(facts, key=lambda run: (run.started_at, run.run_id))),
@@ -85,14 +85,19 @@ def read_evidence(runs: Sequence[Run], features: Collection[str]) -> Evidence:
     )
 
 
-def _pair_query(view: str, sides: Iterable[Lane], features: Collection[str]) -> str:
-    """A query for the columns a judge needs; names come from the schema and checked thresholds alone."""
+def _pairs(
+    database: duckdb.DuckDBPyConnection, view: str, sides: tuple[Lane, Lane], features: Collection[str]
+) -> pl.DataFrame:
+    """The columns a judge needs of a view; names come from the schema and checked thresholds alone."""
     columns = list(_CAPTURE_COLUMNS)
     for side in sides:
         needed = [*_SIDE_COLUMNS, *sorted({"service_s", *features})]
         columns += [f"{side}_{column}" for column in needed]
         columns.append(f"CAST(round({side}_cost_usd * 1000000) AS BIGINT) AS {side}_cost_microusd")
-    return f"SELECT {', '.join(columns)} FROM {view}"  # noqa: S608 - no value of a stranger is in it
+    query = f"SELECT {', '.join(columns)} FROM {view}"  # noqa: S608 - no value of a stranger is in it
+    return (
+        database.sql(query).pl().with_columns(pl.col(f"{side}_sent_at").dt.replace_time_zone("UTC") for side in sides)
+    )
 
 
 def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:
@@ -101,8 +106,8 @@ def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:
     return RunFacts(
         run_id=run_id,
         kind=kind,
-        started_at=started_at,
-        ended_at=ended_at or started_at,
+        started_at=started_at.replace(tzinfo=UTC),  # every time in a run is UTC
+        ended_at=(ended_at or started_at).replace(tzinfo=UTC),
         status=status,
         planned=planned,
         rows=rows,

@@ -110,7 +110,7 @@ def failure_bars(frame: pl.DataFrame) -> alt.Chart:
     """
     order = frame["outcome"].unique(maintain_order=True).to_list()
     offsets = [look.word for look in LANES.values()]
-    return (
+    chart: alt.Chart = (
         alt.Chart(
             _with_words(frame).with_columns(pl.col("share").map_elements(percent, return_dtype=pl.String).alias("is"))
         )
@@ -124,6 +124,7 @@ def failure_bars(frame: pl.DataFrame) -> alt.Chart:
         )
         .properties(height=alt.Step(14))
     )
+    return chart
 
 
 def contrast_bars(frame: pl.DataFrame, *, ink: str) -> alt.LayerChart | alt.FacetChart:

@@ -52,7 +52,7 @@ def dashboard(port: int, host: str, headless: bool) -> int:
         )
     Settings.load()  # a misspelt setting is told here, not in the browser
     refuse_taken(port)
-    with _served(port) as server:
+    with _every_stop_alike(), _served(port) as server:
         url = _wait_until_ready(server, port, SystemClock())
         click.echo(url)
         click.echo("Ctrl-C ends it. Next: cutover verdict --json", err=True)
@@ -84,7 +84,6 @@ def arguments(port: int) -> list[str]:
         "server.address": HOST,
         "server.port": str(port),
         "server.headless": "true",
-        "server.allowedHosts": "127.0.0.1,localhost",
         "server.enableCORS": "true",
         "server.enableXsrfProtection": "true",
         "server.enableStaticServing": "false",
@@ -96,18 +95,18 @@ def arguments(port: int) -> list[str]:
     return [
         *(sys.executable, "-m", "streamlit", "run", str(APP)),
         *(f"--{name}={value}" for name, value in flags.items()),
+        *(f"--server.allowedHosts={name}" for name in (HOST, "localhost")),  # a list takes its flag once an item
     ]
 
 
 @contextlib.contextmanager
 def _served(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Streamlit in a session of its own, so that a Ctrl-C reaches it once and through us; ended at the end."""
+    """Streamlit, ended at the end; in our own session, so that it never outlives the terminal it was started in."""
     path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(  # noqa: S603 - our own program; the port is a checked number
         arguments(port),
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.DEVNULL,
-        start_new_session=True,
     ) as server:
         try:
             yield server
@@ -145,16 +144,24 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int, clock: Clock) 
 
 
 def _until_end(server: subprocess.Popen[bytes]) -> int:
-    """Wait for Ctrl-C or a request to terminate, which are a good end; or for the child to fail."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    earlier = signal.signal(signal.SIGTERM, stop)
+    """Wait for Ctrl-C, which is a good end; the child ending alone is not."""
     try:
         status = server.wait()
     except KeyboardInterrupt:
         return 0
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
     raise HarnessError(f"the dashboard ended by itself (status {status}); see above")
+
+
+@contextlib.contextmanager
+def _every_stop_alike() -> Iterator[None]:
+    """A request to terminate and a closed terminal stop us as Ctrl-C does, so that the child is always ended."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    earlier = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)

@@ -40,8 +40,11 @@ def gate_matrix(gates: pl.DataFrame, operations: Sequence[str], *, ink: str) -> 
     )
     base = alt.Chart(cells).encode(y=alt.Y("label:N", sort=labels, title=None, axis=_row_axis(ink)))
     layers = [*_limit_layers(operations, ink), *_interval_layers(base), *_word_layers(base, ink)]
-    chart = alt.layer(*layers).properties(height=_ROW_PX * len(labels))
-    return chart.configure_view(stroke=None).configure_axis(grid=False, domain=False, ticks=False)
+    return alt.layer(
+        *layers,
+        height=_ROW_PX * len(labels),
+        config=alt.Config(view=alt.ViewConfig(stroke=None), axis=alt.AxisConfig(grid=False, domain=False, ticks=False)),
+    )
 
 
 _MARGIN: Final = 0.03  # of a column's width, free on both sides
@@ -114,7 +117,8 @@ def _interval_layers(base: alt.Chart) -> list[alt.Chart]:
 def _arrow(drawn: alt.Chart, when: str, at: str, shape: str) -> alt.Chart:
     """The interval goes on beyond the edge."""
     pointed = drawn.transform_filter(f"datum.{when} && datum.low != datum.high")
-    return pointed.mark_point(shape=shape, filled=True, size=70, opacity=1, yOffset=_BELOW_PX).encode(x=f"{at}:Q")
+    arrow: alt.Chart = pointed.mark_point(shape=shape, filled=True, size=70, opacity=1, yOffset=_BELOW_PX)
+    return arrow.encode(x=f"{at}:Q")
 
 
 def _word_layers(base: alt.Chart, ink: str) -> list[alt.Chart]:

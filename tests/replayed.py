@@ -20,7 +20,7 @@ from tests.builders import NOON, a_capture, a_leg, a_request, a_voice, an_exchan
 
 Answer = Callable[[int, Lane, Exchange], Exchange]
 
-_LANES = {Lane.CONTROL: ("modal", 1.0, 4_500), Lane.CANDIDATE: ("qwen", 0.5, 1_000), Lane.REPEAT: ("modal", 1.0, 4_500)}
+_LANES = {Lane.CONTROL: ("modal", 1.0, 4_500), Lane.CANDIDATE: ("qwen", 0.5, 200), Lane.REPEAT: ("modal", 1.0, 4_500)}
 
 
 def a_replayed_run(
@@ -69,7 +69,9 @@ def a_replayed_run(
                 exchange = _exchange(number, leg.lane)
                 exchange = answer(number, leg.lane, exchange) if answer else exchange
                 sha256 = f"{number:060x}{leg.lane[:4].encode().hex()[:4]}" if exchange.outcome == "ok" else None
-                row = exchange_row(leg, exchange, due_at=started_at, admitted_at=started_at, audio_sha256=sha256)
+                row = exchange_row(
+                    leg, exchange, due_at=started_at, admitted_at=started_at, queued_s=0.0, audio_sha256=sha256
+                )
                 results.append({"type": "result", "leg": leg.key, "row": row, "at": started_at.isoformat()})
         for result in results[: len(results) - lost]:
             book.write(result)

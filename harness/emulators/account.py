@@ -85,9 +85,10 @@ class Account:
             self._file.truncate()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what happens afterwards is remembered, not kept."""
         if self._file:
             self._file.close()
+            self._file = None
 
     def _happened(self, event: dict[str, Any]) -> None:
         if self._file:

@@ -28,7 +28,7 @@ __all__ = [
     "required_short",
 ]
 
-SPEAKERS: Final = "Vivian,Serena,Uncle_Fu,Dylan,Eric,Ryan,Aiden,Ono_Anna,Sohee".split(",")
+SPEAKERS: Final = ["Vivian", "Serena", "Uncle_Fu", "Dylan", "Eric", "Ryan", "Aiden", "Ono_Anna", "Sohee"]
 _LONGEST_DESIGN_CHARS: Final = 500
 
 

@@ -35,7 +35,6 @@ class Containers:
         self._free: list[tuple[float, str]] = []  # (when it is free, container), one for each input
         self._ready_at_s = 0.0
         self._busy_until_s: float | None = None  # None before the first start
-        self.booted_s = 0.0  # unscaled seconds spent starting
 
     def admit(self, work_s: float) -> Place:
         """Give a call its place.
@@ -60,7 +59,6 @@ class Containers:
         ids = [f"ta-{self._random.getrandbits(64):016x}" for _ in range(self._options.containers)]
         self._free = [(now_s, container_id) for container_id in ids for _ in range(self._options.max_inputs)]
         heapq.heapify(self._free)
-        self.booted_s += cold_start_s
 
     def _scaled(self, seconds: float) -> float:
         return seconds * self._options.time_scale

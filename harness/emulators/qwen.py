@@ -35,9 +35,7 @@ def qwen_application(
     speaking = Speaking(
         options, conduct=conduct, calls=calls, account=account, studio=studio, results=results, clock=clock
     )
-    customization = Customization(
-        options, conduct=conduct, calls=calls, account=account, studio=studio, clock=clock
-    )
+    customization = Customization(options, conduct=conduct, calls=calls, account=account, studio=studio, clock=clock)
 
     @web.middleware
     async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -36,12 +36,40 @@ MODELS: Final = MappingProxyType(
     }
 )
 
-_GENERAL: Final = (
-    "Cherry,Serena,Ethan,Chelsie,Momo,Vivian,Moon,Maia,Kai,Nofish,Bella,Jennifer,Ryan,Katerina,Aiden,Eldric Sage,Mia,"
-    "Mochi,Bellona,Vincent,Bunny,Neil,Elias,Arthur,Nini,Ebona,Seren,Pip,Stella,Andre"
-).split(",")
-_DIALECT: Final = "Jada,Dylan,Li,Marcus,Roy,Peter,Sunny,Eric,Rocky,Kiki".split(",")
-_FOREIGN: Final = "Bodega,Sonrisa,Alek,Dolce,Sohee,Ono Anna,Lenn,Emilien,Radio Gol".split(",")
+_GENERAL: Final = [
+    "Cherry",
+    "Serena",
+    "Ethan",
+    "Chelsie",
+    "Momo",
+    "Vivian",
+    "Moon",
+    "Maia",
+    "Kai",
+    "Nofish",
+    "Bella",
+    "Jennifer",
+    "Ryan",
+    "Katerina",
+    "Aiden",
+    "Eldric Sage",
+    "Mia",
+    "Mochi",
+    "Bellona",
+    "Vincent",
+    "Bunny",
+    "Neil",
+    "Elias",
+    "Arthur",
+    "Nini",
+    "Ebona",
+    "Seren",
+    "Pip",
+    "Stella",
+    "Andre",
+]
+_DIALECT: Final = ["Jada", "Dylan", "Li", "Marcus", "Roy", "Peter", "Sunny", "Eric", "Rocky", "Kiki"]
+_FOREIGN: Final = ["Bodega", "Sonrisa", "Alek", "Dolce", "Sohee", "Ono Anna", "Lenn", "Emilien", "Radio Gol"]
 SYSTEM_VOICES: Final = frozenset(_GENERAL + _DIALECT + _FOREIGN)
 _WITH_INSTRUCTIONS: Final = frozenset(_GENERAL) - {"Jennifer", "Ryan", "Katerina", "Aiden"}
 

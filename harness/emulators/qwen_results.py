@@ -51,7 +51,9 @@ class Results:
             _, oldest = self._objects.popitem(last=False)
             self._bytes -= len(oldest)
         expires_at = int(self._clock.now().timestamp() + self._lifetime_s)
-        query = f"Expires={expires_at}&OSSAccessKeyId={_KEY_ID}&Signature={quote(self._sign(name, expires_at), safe='')}"
+        query = (
+            f"Expires={expires_at}&OSSAccessKeyId={_KEY_ID}&Signature={quote(self._sign(name, expires_at), safe='')}"
+        )
         return SignedUrl(f"{self.base_url}/{name}?{query}", expires_at)
 
     def routes(self) -> list[web.RouteDef]:

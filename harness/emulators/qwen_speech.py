@@ -18,7 +18,7 @@ from harness.emulators.qwen_faults import fail
 from harness.emulators.qwen_results import Results
 from harness.emulators.qwen_wire import Refusal, invalid, missing, read_body, reply, request_id_of, text_at
 from harness.emulators.scenarios import Conduct, Fault
-from harness.emulators.studio import Studio
+from harness.emulators.studio import Studio, record
 from harness.emulators.throttle import TokenBucket
 from harness.emulators.timbres import Timbre
 from harness.emulators.voices import Line, Rendition
@@ -82,7 +82,7 @@ class Speaking:
         line = Line(
             text=order.text, language=order.language, timbre=order.timbre, rendition=Rendition.HOSTED, take=call.take
         )
-        wav = await self._studio.record(line, damage=self._conduct.damage(call))
+        wav = await self._studio.run(partial(record, line, damage=self._conduct.damage(call)))
         await self._clock.sleep(due_s - self._clock.monotonic())
         units = chars * self._conduct.bill_factor
         self._account.bill(order.model, "characters", units, request_id=request_id_of(request))
@@ -117,7 +117,9 @@ class Speaking:
         )
 
     def _check_model(self, model: object) -> None:
-        if isinstance(model, str) and model.startswith(("qwen-audio-", "cosyvoice-")):
+        if not isinstance(model, str):
+            raise model_not_found()
+        if model.startswith(("qwen-audio-", "cosyvoice-")):
             raise Refusal(400, "InvalidParameter", "url error, please check url")  # a model of another endpoint
         if model not in MODELS or model in self._options.retired:
             raise model_not_found()

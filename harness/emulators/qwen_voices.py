@@ -1,11 +1,12 @@
-"""Voices at the Qwen stand-in: made from a recording or from words, listed, asked for, deleted (providers.md A5, A6)."""
+"""Voices at the Qwen stand-in: made from a recording or from words, listed, deleted (providers.md A5, A6)."""
 
 import base64
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from aiohttp import web
@@ -82,7 +83,9 @@ class Customization:
             raise invalid("parameters")
         action = content.get("action")
         if action == "create":
-            return await (self._clone(request, content) if maker == ENROLMENT else self._design(request, content, parameters))
+            return await (
+                self._clone(request, content) if maker == ENROLMENT else self._design(request, content, parameters)
+            )
         if action == "list":
             return reply(request, self._listed(maker, content))
         if action == "delete":
@@ -100,7 +103,7 @@ class Customization:
         self._check_quota()
         audio = content.get("audio")
         data = audio.get("data") if isinstance(audio, dict) else None
-        heard = await self._studio.run(lambda: hear(data, transcript))
+        heard = await self._studio.run(partial(hear, data, transcript))
         # No fault is played here: one missing voice would fail every request that speaks through it, and the share of
         # failures would no longer be the scenario's.
         await self._take_time(self._calls.next(ENROLMENT, data), QWEN_CLONE, chars=0, since_s=arrived_s)
@@ -124,9 +127,7 @@ class Customization:
             await self._take_time(call, QWEN_DESIGN, chars=len(preview.text), since_s=arrived_s)
             await fail(request, fault)
         timbre = timbre_of_description(prompt)
-        line = Line(
-            text=preview.text, language=language, timbre=timbre, rendition=Rendition.HOSTED, take=call.take
-        )
+        line = Line(text=preview.text, language=language, timbre=timbre, rendition=Rendition.HOSTED, take=call.take)
         damage = self._conduct.damage(call)
         encoded = await self._studio.run(
             lambda: encode(perform(line, damage), extension=preview.extension, rate_hz=preview.rate_hz)

@@ -11,7 +11,7 @@ from harness.emulators.sites import Handler
 
 __all__ = ["Refusal", "enveloped", "invalid", "missing", "read_body", "reply", "request_id_of", "text_at"]
 
-_REQUEST_ID: Final = "request_id"
+_REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 
 class Refusal(Exception):
@@ -54,17 +54,14 @@ async def enveloped(request: web.Request, handler: Handler) -> web.StreamRespons
 
 def request_id_of(request: web.Request) -> str:
     """The id under which the request is answered and billed."""
-    request_id: str = request[_REQUEST_ID]
-    return request_id
+    return request[_REQUEST_ID]
 
 
 def reply(request: web.Request, body: Mapping[str, Any], *, status: int = 200) -> web.Response:
     """`body` with the request's id, which is also in a header."""
     request_id = request_id_of(request)
     data = json.dumps({**body, "request_id": request_id}, ensure_ascii=False, separators=(",", ":")).encode()
-    return web.Response(
-        body=data, status=status, content_type="application/json", headers={"x-request-id": request_id}
-    )
+    return web.Response(body=data, status=status, content_type="application/json", headers={"x-request-id": request_id})
 
 
 async def read_body(request: web.Request) -> dict[str, Any]:

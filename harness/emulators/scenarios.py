@@ -67,11 +67,12 @@ class Conduct:
 
 def _chosen(shares: Mapping[Choice, float], lot: float) -> Choice:
     """The choice on whose share of [0, 1) the lot falls."""
-    for choice, share in shares.items():
+    *earlier, last = shares.items()
+    for choice, share in earlier:
         lot -= share
         if lot < 0:
-            break
-    return choice
+            return choice
+    return last[0]
 
 
 SCENARIOS: Final = MappingProxyType(

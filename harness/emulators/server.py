@@ -1,7 +1,7 @@
 """The door to the stand-ins: start one, talk to it over real sockets, and have it gone at the end.
 
-    async with running_qwen(QwenOptions(scenario="flaky")) as standin:
-        ...  # standin.base_url, standin.audio_url, standin.account
+async with running_qwen(QwenOptions(scenario="flaky")) as standin:
+    ...  # standin.base_url, standin.audio_url, standin.account
 """
 
 from collections.abc import AsyncIterator
@@ -45,10 +45,8 @@ async def running_qwen(options: QwenOptions | None = None, *, clock: Clock | Non
         results = Results(lifetime_s=options.url_lifetime_s, clock=clock)
         app = qwen_application(options, account=account, studio=studio, results=results, clock=clock)
         base_url = await stack.enter_async_context(site(app, port=options.port, option="--port"))
-        audio = application(account, results.routes(), layers=[], max_body_bytes=0)
-        results.base_url = await stack.enter_async_context(
-            site(audio, port=options.audio_port, option="--audio-port")
-        )
+        audio = application(account, results.routes(), layers=[], max_body_bytes=1 << 10)
+        results.base_url = await stack.enter_async_context(site(audio, port=options.audio_port, option="--audio-port"))
         yield Standin(base_url=base_url, audio_url=results.base_url, account=account)
 
 

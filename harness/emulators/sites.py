@@ -9,6 +9,7 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import Final, NoReturn
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from harness.emulators.account import Account
 from harness.errors import UsageError
@@ -16,14 +17,13 @@ from harness.errors import UsageError
 __all__ = ["Handler", "application", "break_connection", "leave_hanging", "meter_routes", "site"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Layer = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 _HOST: Final = "127.0.0.1"  # a stand-in has no real key to check and must not be reachable from elsewhere
 _GRACE_S: Final = 0.2  # for replies under way when the stand-in stops
 
 
 def application(
-    account: Account, routes: Iterable[web.RouteDef], *, layers: Iterable[Layer], max_body_bytes: int
+    account: Account, routes: Iterable[web.RouteDef], *, layers: Iterable[Middleware], max_body_bytes: int
 ) -> web.Application:
     """An application whose requests are counted in `account`.
 

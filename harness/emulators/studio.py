@@ -15,11 +15,11 @@ from harness.emulators.scenarios import Damage
 from harness.emulators.timbres import CAST, Timbre
 from harness.emulators.voices import Line, speak
 
-__all__ = ["Studio", "perform"]
+__all__ = ["Studio", "perform", "record"]
 
 _KEPT_OF_TRUNCATED: Final = 0.45  # share of the audio
 _OVERDRIVE: Final = 12.0  # factor: two samples in five hit the rail
-_ENCODED_FRAME: Final = 1_920  # samples of one token: 12.5 tokens a second (providers.md B2)
+_SAMPLES_A_TOKEN: Final = 1_920  # 12.5 tokens a second (providers.md B2)
 
 Result = TypeVar("Result")
 
@@ -47,25 +47,20 @@ class Studio:
         self._worker.shutdown(cancel_futures=True)
 
     def run(self, function: Callable[[], Result]) -> "asyncio.Future[Result]":
-        """Do some other work there."""
+        """Do something there."""
         return asyncio.get_running_loop().run_in_executor(self._worker, function)
 
-    def record(
-        self, line: Line, *, damage: Damage | None = None, max_tokens: int | None = None
-    ) -> "asyncio.Future[bytes]":
-        """The line as a WAV file, ready at some later time.
 
-        Args:
-            line: What to speak.
-            damage: What shall be wrong with it.
-            max_tokens: The speech is cut without a word where a model would have said so many tokens.
-        """
+def record(line: Line, *, damage: Damage | None = None, max_tokens: int | None = None) -> bytes:
+    """The line as a WAV file.
 
-        def wav() -> bytes:
-            samples = perform(line, damage)
-            return encode_wav(samples[: max_tokens * _ENCODED_FRAME] if max_tokens else samples)
-
-        return self.run(wav)
+    Args:
+        line: What to speak.
+        damage: What shall be wrong with it.
+        max_tokens: The speech is cut without a word where a model would have said so many tokens.
+    """
+    samples = perform(line, damage)
+    return encode_wav(samples[: max_tokens * _SAMPLES_A_TOKEN] if max_tokens else samples)
 
 
 def perform(line: Line, damage: Damage | None) -> Samples:
@@ -77,7 +72,8 @@ def perform(line: Line, damage: Damage | None) -> Samples:
             whole = speak(line)
             return whole[: int(_KEPT_OF_TRUNCATED * len(whole))]
         case Damage.CLIPPED:
-            return np.clip(_OVERDRIVE * speak(line), -1.0, 1.0)
+            driven: Samples = np.clip(_OVERDRIVE * speak(line), -1.0, 1.0)
+            return driven
         case Damage.SILENT:
             return np.zeros(max(RATE_HZ // 10, len(speak(line))), dtype=np.float32)
         case None:

@@ -49,8 +49,35 @@ CAST: Final = MappingProxyType(
 _MEN: Final = ("bass", "baritone", "tenor")
 _WOMEN: Final = ("contralto", "alto", "mezzo", "soprano")
 _NAMES_OF_MEN: Final = frozenset(
-    "ethan,moon,kai,nofish,ryan,aiden,eldric sage,mochi,vincent,neil,arthur,pip,andre,dylan,li,marcus,roy,peter,eric,"
-    "rocky,bodega,alek,dolce,lenn,emilien,radio gol,uncle fu".split(",")
+    [
+        "ethan",
+        "moon",
+        "kai",
+        "nofish",
+        "ryan",
+        "aiden",
+        "eldric sage",
+        "mochi",
+        "vincent",
+        "neil",
+        "arthur",
+        "pip",
+        "andre",
+        "dylan",
+        "li",
+        "marcus",
+        "roy",
+        "peter",
+        "eric",
+        "rocky",
+        "bodega",
+        "alek",
+        "dolce",
+        "lenn",
+        "emilien",
+        "radio gol",
+        "uncle fu",
+    ]
 )
 
 

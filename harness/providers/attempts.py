@@ -180,6 +180,7 @@ def _charge(answer: Answer[T]) -> tuple[int | None, str]:
     """What an attempt is booked at, and on what basis."""
     if answer.microusd is not None:
         return answer.microusd, answer.basis
-    if isinstance(answer.result, Failure) and (not answer.sent or KINDS[answer.result.kind].charge is Charge.NOTHING):
-        return 0, "not billed"
-    return None, ""
+    if answer.began or not isinstance(answer.result, Failure):
+        return None, ""
+    unbilled = not answer.sent or KINDS[answer.result.kind].charge is Charge.NOTHING
+    return (0, "not billed") if unbilled else (None, "")

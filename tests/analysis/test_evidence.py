@@ -1,0 +1,93 @@
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from analysis.evidence import read_evidence
+from harness.errors import ErrorKind, StoreError
+from harness.exchanges import Cost, Exchange, Failure, Lane
+from harness.store.runs import Run
+from tests.builders import NOON
+from tests.replayed import a_replayed_run
+
+FEATURES = {"duration_s", "first_byte_s"}
+
+
+def unlucky(number: int, lane: Lane, exchange: Exchange) -> Exchange:
+    """The candidate times out on every tenth capture, and nobody knows what the second cost."""
+    if lane is Lane.CANDIDATE and number % 10 == 0:
+        return replace(exchange, result=Failure(kind=ErrorKind.TIMEOUT_READ, code=None, detail="no reply"))
+    if lane is Lane.CANDIDATE and number == 1:
+        return replace(exchange, cost=Cost(microusd=None, basis="no price"))
+    return exchange
+
+
+def test_every_pair_is_read_with_what_the_gates_need(tmp_path: Path) -> None:
+    run = a_replayed_run(tmp_path, captures=40, answer=unlucky)
+
+    evidence = read_evidence([run], FEATURES)
+
+    pairs = evidence.pairs.sort("capture_id")
+    assert pairs.height == 40
+    assert {"cluster", "voice_id", "billed_chars", "candidate_first_byte_s", "control_duration_s"} <= set(pairs.columns)
+    assert pairs["candidate_outcome"].value_counts().sort("count").rows() == [("timeout_read", 4), ("ok", 36)]
+    assert pairs["candidate_duration_s"].null_count() == 4
+    assert "candidate_centroid_hz" not in pairs.columns
+    assert (evidence.noise_pairs.height, "repeat_duration_s" in evidence.noise_pairs.columns) == (10, True)
+
+
+def test_money_is_read_in_whole_micro_dollars_and_stays_unknown(tmp_path: Path) -> None:
+    run = a_replayed_run(tmp_path, captures=12, answer=unlucky)
+
+    costs = read_evidence([run], FEATURES).pairs.filter(capture_id=f"{run.id}-1").select("^.*_cost_microusd$").row(0)
+
+    assert costs == (4_500, None)
+
+
+def test_the_ledger_counts_every_leg_once(tmp_path: Path) -> None:
+    run = a_replayed_run(tmp_path, captures=40, answer=unlucky)
+
+    evidence = read_evidence([run], FEATURES)
+
+    assert evidence.ledger.select("lane", "operation", "outcome", "exchanges").rows() == [
+        ("candidate", "generate", "ok", 36),
+        ("candidate", "generate", "timeout_read", 4),
+        ("control", "generate", "ok", 40),
+        ("repeat", "generate", "ok", 10),
+    ]
+    assert (evidence.runs[0].planned, evidence.runs[0].rows, evidence.runs[0].status) == (90, 90, "complete")
+
+
+def test_a_run_tells_its_models_and_extractor(tmp_path: Path) -> None:
+    facts = read_evidence([a_replayed_run(tmp_path)], FEATURES).runs[0]
+
+    assert facts.models == {
+        "candidate generate qwen/qwen-model@a-region",
+        "control generate modal/modal-model@a-region",
+        "repeat generate modal/modal-model@a-region",
+    }
+    assert facts.extractors == {"extractor-1"}
+    assert facts.started_at == NOON
+
+
+def test_an_interrupted_run_shows_how_much_is_missing(tmp_path: Path) -> None:
+    facts = read_evidence([a_replayed_run(tmp_path, lost=3)], FEATURES).runs[0]
+
+    assert (facts.status, facts.planned, facts.rows) == ("interrupted", 90, 87)
+
+
+def test_several_runs_are_read_together_oldest_first(tmp_path: Path) -> None:
+    newer = a_replayed_run(tmp_path, run_id="20261124T120000Z-b", day=1, captures=8)
+    older = a_replayed_run(tmp_path, run_id="20261123T120000Z-a", captures=4)
+
+    evidence = read_evidence([newer, older], FEATURES)
+
+    assert [run.run_id for run in evidence.runs] == [older.id, newer.id]
+    assert evidence.runs[1].started_at == NOON + timedelta(days=1)
+    assert evidence.pairs.height == 12
+
+
+def test_a_run_that_is_not_sealed_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cutover runs seal"):
+        read_evidence([Run(tmp_path / "runs" / "nowhere")], FEATURES)
