@@ -24,7 +24,7 @@ _DRAWS: Final = 4000  # leaves several draws beyond the family-wise 0.05 / 30
 _FEWEST_CLUSTERS: Final = 5  # below, the few voices are the population, and requests are drawn instead
 _MOST_UNITS: Final = 500  # more clusters are dealt into this many groups, which bounds memory
 _RATIO_RANGE: Final = (1e-3, 1e3)  # a ratio beyond is reported as having no end
-_HALVINGS: Final = 60
+_HALVINGS: Final = 40
 
 
 def order_statistic(values: FloatArray, quantile: float) -> float | None:

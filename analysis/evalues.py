@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float64]
 # Shares of the largest bet that cannot go broke; the mixture gives each the same weight (verdicts.md 2.2).
 _GRID: Final = np.geomspace(0.002, 0.95, 40)
 _EDGE: Final = 1e-9  # bounds are looked for between floor + edge and 1 - edge
-_HALVINGS: Final = 50  # of an interval of length 2: far below any printed digit
+_HALVINGS: Final = 40  # of an interval of length 2: far below any printed digit
 
 
 def proof_at(alpha: float, family: int = 1) -> float:

@@ -95,9 +95,8 @@ def _pairs(
         columns += [f"{side}_{column}" for column in needed]
         columns.append(f"CAST(round({side}_cost_usd * 1000000) AS BIGINT) AS {side}_cost_microusd")
     query = f"SELECT {', '.join(columns)} FROM {view}"  # noqa: S608 - no value of a stranger is in it
-    return (
-        database.sql(query).pl().with_columns(pl.col(f"{side}_sent_at").dt.replace_time_zone("UTC") for side in sides)
-    )
+    pairs: pl.DataFrame = database.sql(query).pl()
+    return pairs.with_columns(pl.col(f"{side}_sent_at").dt.replace_time_zone("UTC") for side in sides)
 
 
 def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:

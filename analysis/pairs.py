@@ -21,6 +21,7 @@ __all__ = [
     "answered",
     "bad",
     "count_pairs",
+    "delivered",
     "ended_as",
     "heard",
     "is_sent",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 _TIMEOUTS: Final = (ErrorKind.TIMEOUT_CONNECT, ErrorKind.TIMEOUT_READ, ErrorKind.TIMEOUT_TOTAL)
+
+_AUDIO_FAILURES: Final = (ErrorKind.BAD_AUDIO, ErrorKind.EMPTY_AUDIO, ErrorKind.TRUNCATED_AUDIO)
 
 # Says nothing about the provider: never sent, stopped by us, lost, or refused for our own account's sake.
 NO_ANSWER: Final = (
@@ -92,6 +95,11 @@ def heard(*sides: str) -> pl.Expr:
     return pl.all_horizontal(pl.col(f"{side}_outcome") == OK for side in sides)
 
 
+def delivered(*sides: str) -> pl.Expr:
+    """Every side delivered something as audio, even if it was found silent, broken or cut off on arrival."""
+    return pl.all_horizontal((pl.col(f"{side}_outcome") == OK) | ended_as(side, _AUDIO_FAILURES) for side in sides)
+
+
 def timed(*sides: str) -> pl.Expr:
     """Every side delivered audio or timed out: what the gates about time look at.
 
@@ -108,9 +116,8 @@ def seconds(side: str, feature: str) -> pl.Expr:
 
 def unmeasured(side: str, feature: str) -> pl.Expr:
     """We have no figure because we took none: the audio has no features, or the call no such timing."""
-    if feature in TIMINGS:
-        return (pl.col(f"{side}_outcome") == OK) & pl.col(f"{side}_{feature}").is_null()
-    return pl.col(f"{side}_audio_outcome").is_null()
+    figure = f"{side}_{feature}" if feature in TIMINGS else f"{side}_audio_outcome"
+    return (pl.col(f"{side}_outcome") == OK) & pl.col(figure).is_null()
 
 
 def spoiled(side: str) -> pl.Expr:

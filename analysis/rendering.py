@@ -79,16 +79,13 @@ def _gate_table(operation: View) -> Table:
 def _cells(finding: View) -> tuple[str, ...]:
     """One row of the gate table, in the order of its headings."""
     unit, signed = finding["unit"], finding["unit"] == "pp"
-
-    def show(key: str) -> str:
-        return amount(finding[key], unit, signed=signed)
-
+    short = "usd" if unit.startswith("usd") else unit  # the limit says per what
     return (
         finding["gate"],
         finding["outcome"] if finding["blocking"] else f"{finding['outcome']} (advisory)",
-        show("estimate"),
-        span(finding["low"], finding["high"], unit, signed=signed),
-        show("limit"),
+        amount(finding["estimate"], short, signed=signed),
+        span(finding["low"], finding["high"], short, signed=signed),
+        amount(finding["limit"], unit, signed=signed),
         f"{finding['counts'].get('pairs', 0):,}",
     )
 

@@ -13,7 +13,7 @@ from analysis import proofs
 from analysis.estimates import Tail, order_statistic
 from analysis.findings import Evaluated, Scene, conclude, unjudged
 from analysis.gates import TIMINGS, Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
-from analysis.pairs import OUTCOME_CLASSES, bad, count_pairs, ended_as, heard, seconds, timed, unmeasured
+from analysis.pairs import OUTCOME_CLASSES, bad, count_pairs, delivered, ended_as, heard, seconds, timed, unmeasured
 from analysis.units import amount, count
 from harness.judgement import Outcome
 
@@ -64,10 +64,13 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
 
 
 def judge_conditions(name: str, gate: PairedExceed | PairedBand | PairedAny, scene: Scene) -> Evaluated:
-    """How often a feature is beyond its limit, among pairs heard (audio) or timed (timings) on both sides."""
+    """How often a feature is beyond its limit, among pairs timed or heard on both sides.
+
+    Where defects of all kinds add up, audio that was refused on arrival is one of them.
+    """
     feature = gate.conditions[0].feature
     is_timing = feature in TIMINGS
-    eligible = timed if is_timing else heard
+    eligible = timed if is_timing else delivered if isinstance(gate, PairedAny) else heard
     problem = _not_measured(name, gate, scene, feature, eligible(*_SIDES))
     if problem is not None:
         return problem

@@ -1,7 +1,7 @@
 """Where speech is and where silence is, by energy relative to the clip's own speech level.
 
-Nothing here knows words from noise: a hum as loud as speech counts as speech. What it measures does not change with
-gain, nor with digital silence put before or after (to one block of 10 ms).
+Nothing here knows words from noise: a hum as loud as speech counts as speech. Gain changes nothing as long as the
+noise floor stays over digital silence; silence put before or after adds to the ends and changes nothing else.
 
     block        10 ms of sound and its level
     speech level 95th percentile of the blocks within 40 dB of the loudest

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import librosa
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
+
+# From where they are defined: `import librosa` loads nothing until it is used, and every worker would pay for it.
+from librosa.core.spectrum import stft
+from librosa.filters import mel
 
 from analysis.audio import FloatArray
 
@@ -44,7 +47,7 @@ def _frequencies_hz() -> FloatArray:
 
 @cache
 def _mel_filters() -> FloatArray:
-    filters: FloatArray = librosa.filters.mel(sr=RATE_HZ, n_fft=N_FFT, n_mels=N_MELS)
+    filters: FloatArray = mel(sr=RATE_HZ, n_fft=N_FFT, n_mels=N_MELS)
     return filters
 
 
@@ -52,8 +55,9 @@ class Spectrum:
     """Magnitudes of a sound at `RATE_HZ` over frequency and time."""
 
     def __init__(self, y: FloatArray) -> None:
-        """Transform mono samples at `RATE_HZ`, shape (n,), at least one."""
-        self.magnitude: FloatArray = np.abs(librosa.stft(y, n_fft=N_FFT, hop_length=HOP))  # (513, frames)
+        """Transform mono samples at `RATE_HZ`, shape (n,); less than one window is filled up with silence."""
+        filled = np.pad(y, (0, max(0, N_FFT - len(y))))
+        self.magnitude: FloatArray = np.abs(stft(filled, n_fft=N_FFT, hop_length=HOP))  # (513, frames)
 
     @property
     def times_s(self) -> npt.NDArray[np.float64]:

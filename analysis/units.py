@@ -9,6 +9,7 @@ _FORMATS: Final = {
     "pct": ("", "{:.2f}", " %"),
     "ratio": ("", "{:.2f}", "x"),  # candidate by control
     "s": ("", "{:.2f}", " s"),
+    "usd": ("$", "{:.4f}", ""),  # where the unit stands beside
     "usd_per_1k_chars": ("$", "{:.4f}", "/1k chars"),
     "usd_per_request": ("$", "{:.4f}", "/request"),
     "voices": ("", "{:.0f}", ""),

@@ -17,20 +17,16 @@ __all__ = ["contrast_bars", "failure_bars", "latency_by_length", "latency_curve"
 _FAINT: Final = 0.35  # opacity of lines that only guide the eye
 
 
-def _lane_scales(*, dashes: bool = False) -> dict[str, Any]:
-    """One colour and, for lines, one dash for each lane, and a legend that names them."""
-    names = [look.word for look in LANES.values()]
-    legend = alt.Legend(title=None, orient="bottom", symbolStrokeWidth=3, labelLimit=220)
-    encodings: dict[str, Any] = {
-        "color": alt.Color(
-            "who:N", scale=alt.Scale(domain=names, range=[look.colour for look in LANES.values()]), legend=legend
-        )
-    }
-    if dashes:
-        encodings["strokeDash"] = alt.StrokeDash(
-            "who:N", scale=alt.Scale(domain=names, range=[list(look.dash) for look in LANES.values()]), legend=legend
-        )
-    return encodings
+def _lane_scales() -> dict[str, Any]:
+    """One colour for each lane; the page says once which is whose, so that charts beside one another need no legend."""
+    scale = alt.Scale(domain=[look.word for look in LANES.values()], range=[look.colour for look in LANES.values()])
+    return {"color": alt.Color("who:N", scale=scale, legend=None)}
+
+
+def _dashes() -> alt.StrokeDash:
+    dashes = [list(look.dash) for look in LANES.values()]
+    scale = alt.Scale(domain=[look.word for look in LANES.values()], range=dashes)
+    return alt.StrokeDash("who:N", scale=scale, legend=None)
 
 
 def _with_words(frame: pl.DataFrame) -> pl.DataFrame:
@@ -53,8 +49,8 @@ def latency_curve(curve: pl.DataFrame, *, ink: str) -> alt.LayerChart | alt.Face
     rules = alt.Chart(guides).mark_rule(color=ink, opacity=_FAINT, strokeDash=[2, 3]).encode(y="share:Q")
     names = (
         alt.Chart(guides)
-        .mark_text(align="left", dy=-6, fontSize=11, color=ink)
-        .encode(x=alt.value(4), y="share:Q", text="label:N")
+        .mark_text(align="right", dy=8, fontSize=11, color=ink)
+        .encode(x=alt.value("width"), y="share:Q", text="label:N")
     )
     lines = (
         alt.Chart(frame)
@@ -63,43 +59,30 @@ def latency_curve(curve: pl.DataFrame, *, ink: str) -> alt.LayerChart | alt.Face
             x=alt.X("seconds:Q", title="seconds", scale=alt.Scale(nice=True, zero=True)),
             y=alt.Y("share:Q", title="requests answered", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
             tooltip=[alt.Tooltip("who:N", title="lane"), alt.Tooltip("within:N"), alt.Tooltip("took:N")],
-            **_lane_scales(dashes=True),
+            strokeDash=_dashes(),
+            **_lane_scales(),
         )
     )
     return alt.layer(rules, names, lines).properties(height=300)
 
 
-def latency_by_length(frame: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """How p50 (hollow) and p95 (filled) grow with the text, a line a lane.
+def latency_by_length(frame: pl.DataFrame, percentile: str) -> alt.LayerChart | alt.FacetChart:
+    """How one percentile grows with the text, a line a lane.
 
     Args:
-        frame: Columns length, lane, n, p50_s, p95_s, shortest lengths first; infinite percentiles are left out.
+        frame: Columns length, lane, n and the percentile (`p95_s`), shortest texts first.
+        percentile: `p50`, `p95`, …; where it is infinite it is left out.
     """
     order = frame["length"].unique(maintain_order=True).to_list()
-    long = (
-        _with_words(frame)
-        .unpivot(["p50_s", "p95_s"], index=["length", "who", "n"], variable_name="percentile", value_name="seconds")
-        .with_columns(pl.col("percentile").str.strip_suffix("_s"))
-        .filter(pl.col("seconds").is_finite())
-    )
-    base = alt.Chart(long).encode(
+    finite = _with_words(frame).rename({f"{percentile}_s": "seconds"}).filter(pl.col("seconds").is_finite())
+    base = alt.Chart(finite).encode(
         x=alt.X("length:N", sort=order, title="characters of text", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("seconds:Q", title="seconds", scale=alt.Scale(zero=True)),
-        detail="percentile:N",
-        tooltip=["who:N", "length:N", "percentile:N", alt.Tooltip("seconds:Q", format=".2f"), "n:Q"],
+        y=alt.Y("seconds:Q", title=f"{percentile}, seconds", scale=alt.Scale(zero=True)),
+        tooltip=["who:N", "length:N", alt.Tooltip("seconds:Q", format=".2f"), alt.Tooltip("n:Q", title="answers")],
+        **_lane_scales(),
     )
-    lines = base.mark_line(strokeWidth=2).encode(**_lane_scales(dashes=True))
-    points = base.mark_point(size=60, strokeWidth=2).encode(
-        color=_lane_scales()["color"],
-        fill=alt.condition(
-            "datum.percentile == 'p95'", alt.Fill("who:N", scale=_fills(), legend=None), alt.value("transparent")
-        ),
-    )
-    return alt.layer(lines, points).properties(height=280)
-
-
-def _fills() -> alt.Scale:
-    return alt.Scale(domain=[look.word for look in LANES.values()], range=[look.colour for look in LANES.values()])
+    lines = base.mark_line(strokeWidth=2.5).encode(strokeDash=_dashes())
+    return alt.layer(lines, base.mark_point(size=60, filled=True, opacity=1)).properties(height=260)
 
 
 def failure_bars(frame: pl.DataFrame) -> alt.Chart:
@@ -118,7 +101,7 @@ def failure_bars(frame: pl.DataFrame) -> alt.Chart:
         .encode(
             y=alt.Y("outcome:N", sort=order, title=None, axis=alt.Axis(labelLimit=200, labelFontSize=12)),
             yOffset=alt.YOffset("who:N", sort=offsets),
-            x=alt.X("share:Q", title="share of the lane's requests", axis=alt.Axis(format=".1%")),
+            x=alt.X("share:Q", title="share of the lane's requests", axis=alt.Axis(format=".2~%", tickCount=5)),
             tooltip=[alt.Tooltip("who:N", title="lane"), "outcome:N", alt.Tooltip("legs:Q", title="requests"), "is:N"],
             **_lane_scales(),
         )
@@ -139,7 +122,12 @@ def contrast_bars(frame: pl.DataFrame, *, ink: str) -> alt.LayerChart | alt.Face
     order = known["label"].to_list()
     base = alt.Chart(known).encode(y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)))
     bars = base.mark_bar(cornerRadiusEnd=2).encode(
-        x=alt.X("multiple:Q", title="difference, as a multiple of the control's own noise"),
+        x=alt.X(
+            "multiple:Q",
+            title="difference, as a multiple of the control's own noise",
+            scale=alt.Scale(type="symlog", constant=1),  # one huge difference must not hide the others
+            axis=alt.Axis(values=[0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]),
+        ),
         color=alt.condition("datum.multiple > 1", alt.value(candidate), alt.value(faint)),
         tooltip=["label:N", alt.Tooltip("multiple:Q", format=".2f", title="times noise")],
     )

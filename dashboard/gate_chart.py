@@ -9,13 +9,13 @@ from typing import Any, Final
 import altair as alt
 import polars as pl
 
-from dashboard.gate_table import RANGE, named, placed, worst_first
+from dashboard.gate_table import RANGE, placed, worst_first
 from dashboard.palette import OUTCOMES
 from harness.judgement import Outcome
 
 __all__ = ["gate_matrix"]
 
-_ROW_PX: Final = 40
+_ROW_PX: Final = 38
 _FONT_PX: Final = 12
 _FAINT: Final = 0.35  # opacity of lines that only guide the eye
 _LIMIT_COLOUR: Final = OUTCOMES[Outcome.FAIL].colour
@@ -29,8 +29,9 @@ def gate_matrix(gates: pl.DataFrame, operations: Sequence[str], *, ink: str) -> 
         operations: The columns, left to right.
         ink: Colour of words.
     """
-    labels = [named(gate) for gate in worst_first(gates)]
     frame = placed(gates).filter(pl.col("operation").is_in(list(operations)))
+    order = {gate: place for place, gate in enumerate(worst_first(gates))}
+    labels = frame.sort(pl.col("gate").replace_strict(order))["label"].unique(maintain_order=True).to_list()
     cells = frame.with_columns(
         column=pl.col("operation").replace_strict({name: i for i, name in enumerate(operations)}, return_dtype=pl.Int64)
     ).with_columns(
@@ -39,7 +40,7 @@ def gate_matrix(gates: pl.DataFrame, operations: Sequence[str], *, ink: str) -> 
         right=pl.col("column") + 1 - _MARGIN,
     )
     base = alt.Chart(cells).encode(y=alt.Y("label:N", sort=labels, title=None, axis=_row_axis(ink)))
-    layers = [*_limit_layers(operations, ink), *_interval_layers(base), *_word_layers(base, ink)]
+    layers = [_beyond(operations, ink), *_limit_layers(base, ink), *_interval_layers(base), *_word_layers(base, ink)]
     return alt.layer(
         *layers,
         height=_ROW_PX * len(labels),
@@ -80,19 +81,26 @@ def _column_axis(operations: Sequence[str], ink: str) -> alt.Axis:
     )
 
 
-def _limit_layers(operations: Sequence[str], ink: str) -> list[alt.Chart]:
-    """What lies beyond the limit is shaded; a dashed line is the limit, a faint one no difference."""
-    rows = [
-        {"from": place + _place(1.0), "to": place + 1 - _MARGIN, "none": place + _place(0.0)}
-        for place in range(len(operations))
-    ]
-    base = alt.Chart(pl.DataFrame(rows))
+def _beyond(operations: Sequence[str], ink: str) -> alt.Chart:
+    """What lies beyond the limit is shaded."""
+    rows = [{"limit": place + _place(1.0), "end": place + 1 - _MARGIN} for place in range(len(operations))]
     scale = alt.Scale(domain=[0, len(operations)], nice=False, zero=False)
-    x = alt.X("from:Q", scale=scale, axis=_column_axis(operations, ink))
+    zone: alt.Chart = alt.Chart(pl.DataFrame(rows)).mark_rect(color=_LIMIT_COLOUR, opacity=0.07)
+    return zone.encode(x=alt.X("limit:Q", scale=scale, axis=_column_axis(operations, ink)), x2="end:Q")
+
+
+def _limit_layers(base: alt.Chart, ink: str) -> list[alt.Chart]:
+    """A strong tick at the limit and a faint one at no difference, only as high as the interval beside them."""
+    tick: dict[str, Any] = {"orient": "vertical", "size": 16, "yOffset": _BELOW_PX}
+    drawn = base.transform_filter("datum.drawn")
+    at = "datum.column + {}"
     return [
-        base.mark_rect(color=_LIMIT_COLOUR, opacity=0.07).encode(x=x, x2="to:Q"),
-        base.mark_rule(color=_LIMIT_COLOUR, strokeDash=[4, 3], strokeWidth=1.5).encode(x=x),
-        base.mark_rule(color=ink, opacity=_FAINT).encode(x=alt.X("none:Q", scale=scale)),
+        drawn.transform_calculate(at=at.format(_place(1.0)))
+        .mark_tick(color=_LIMIT_COLOUR, thickness=2, **tick)
+        .encode(x="at:Q"),
+        drawn.transform_calculate(at=at.format(_place(0.0)))
+        .mark_tick(color=ink, opacity=_FAINT, thickness=1.5, **tick)
+        .encode(x="at:Q"),
     ]
 
 
@@ -103,12 +111,14 @@ _ABOVE_PX: Final = -8  # the words
 def _interval_layers(base: alt.Chart) -> list[alt.Chart]:
     colour = alt.Color("colour:N", scale=None)
     tooltip = [alt.Tooltip(f"{name}:N", title=name) for name in ("operation", "label", "word", "numbers")]
-    drawn = base.transform_filter("isValid(datum.estimate)").encode(color=colour, tooltip=tooltip)
+    drawn = base.transform_filter("datum.drawn").encode(color=colour, tooltip=tooltip)
     return [
         drawn.mark_rule(strokeWidth=5, strokeCap="round", opacity=0.55, yOffset=_BELOW_PX).encode(
             x="low:Q", x2="high:Q"
         ),
-        drawn.mark_point(shape="diamond", filled=True, size=85, opacity=1, yOffset=_BELOW_PX).encode(x="estimate:Q"),
+        drawn.transform_filter("isValid(datum.estimate)")
+        .mark_point(shape="diamond", filled=True, size=85, opacity=1, yOffset=_BELOW_PX)
+        .encode(x="estimate:Q"),
         _arrow(drawn, "cut_low", "low", "triangle-left"),
         _arrow(drawn, "cut_high", "high", "triangle-right"),
     ]
@@ -116,7 +126,7 @@ def _interval_layers(base: alt.Chart) -> list[alt.Chart]:
 
 def _arrow(drawn: alt.Chart, when: str, at: str, shape: str) -> alt.Chart:
     """The interval goes on beyond the edge."""
-    pointed = drawn.transform_filter(f"datum.{when} && datum.low != datum.high")
+    pointed = drawn.transform_filter(f"datum.{when}")
     arrow: alt.Chart = pointed.mark_point(shape=shape, filled=True, size=70, opacity=1, yOffset=_BELOW_PX)
     return arrow.encode(x=f"{at}:Q")
 

@@ -5,12 +5,13 @@ absolute limit: nothing at all), 1 is the limit.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
 
-from analysis.units import amount
+from analysis.units import amount, span
 from dashboard.palette import OUTCOMES
 from harness.judgement import Outcome
 
@@ -21,10 +22,10 @@ _NEUTRAL: Final = {"ratio": 1.0}  # what "no difference" is in a unit, where it 
 _SEVERITY: Final = [Outcome.INVALID, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS]
 
 
-def named(gate: str) -> str:
-    """A gate's name as a heading: `cost_per_1k_chars` → `Cost per 1k chars`."""
+def named(gate: str, *, blocking: bool = True) -> str:
+    """A gate's name as a heading: `cost_per_1k_chars` → `Cost per 1k chars`; an advisory one says so."""
     words = gate.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return words[:1].upper() + words[1:] + ("" if blocking else " (advisory)")
 
 
 def worst_first(gates: pl.DataFrame) -> list[str]:
@@ -44,37 +45,53 @@ def allowance(value: float | None, *, limit: float, unit: str, spread: float) ->
         value: In `unit`; None stays None.
         limit: The gate's limit.
         unit: The gate's unit.
-        spread: The farthest that the gate's numbers lie from the limit: the scale where the limit allows nothing.
+        spread: How far the gate's numbers lie from the limit at most, above 0: the scale where nothing is allowed.
     """
     if value is None:
         return None
+    if _allows_nothing(limit, unit):
+        return 1.0 + (value - limit) / spread
     neutral = _NEUTRAL.get(unit, 0.0)
-    if math.isclose(limit, neutral):
-        return 1.0 + (value - limit) / (spread or 1.0)
     return (value - neutral) / (limit - neutral)
+
+
+def _allows_nothing(limit: float, unit: str) -> bool:
+    """The limit is no difference: any is too much."""
+    return math.isclose(limit, _NEUTRAL.get(unit, 0.0))
 
 
 def numbers(row: Mapping[str, Any]) -> str:
     """A gate's estimate, interval and limit in its own unit, on one line."""
     if row["limit_value"] is None and row["estimate"] is None:
         return "no number"
-    estimate, low, high, limit = (_brief(row[key], row["unit"]) for key in ("estimate", "low", "high", "limit_value"))
-    interval = "" if row["low"] is None and row["high"] is None else f" ({low} to {high})"
-    return f"{estimate}{interval}, limit {limit}"
+    unit, signed = row["unit"], row["unit"] == "pp"
+    estimate = amount(row["estimate"], unit, signed=signed)
+    interval = _bare(span(row["low"], row["high"], unit, signed=signed))
+    limit = _bare(amount(row["limit_value"], unit, signed=signed))
+    estimate += " voices" if unit == "voices" else ""
+    return _dashed(f"{estimate} ({interval}), limit {limit}" if interval != "–" else f"{estimate}, limit {limit}")
 
 
-def _brief(value: float | None, unit: str) -> str:
-    words = amount(value, unit, signed=unit == "pp")
-    return words.replace(" per 1k characters", "").replace(" per request", "")
+def _bare(words: str) -> str:
+    """Numbers alone: their unit has just been said."""
+    return _UNIT.sub("", words)
+
+
+_UNIT: Final = re.compile(r"(?<=\d)( pp| %| s|x|/1k chars|/request)")
+
+
+def _dashed(text: str) -> str:
+    """With a true minus sign, which is not overlooked."""
+    return text.replace("-", "−")
 
 
 def placed(gates: pl.DataFrame) -> pl.DataFrame:
     """One row a gate and operation, with what a chart needs to draw it.
 
     Returns:
-        Columns operation, gate, label, outcome, word, colour, numbers, reason, and on the scale of allowances clipped
-        to `RANGE`: estimate, low, high (null where there is nothing to draw); `cut_low` and `cut_high` say that the
-        interval goes on beyond the edge.
+        Columns operation, gate, label, outcome, word, colour, numbers, reason; `drawn`, whether there is a number to
+        draw; on the scale of allowances, clipped to `RANGE`, low and high, and the estimate where it lies inside;
+        `cut_low` and `cut_high` say that the interval goes on beyond the edge.
     """
     rows = [_placed(row) for row in gates.filter(pl.col("segment").is_null()).iter_rows(named=True)]
     return pl.DataFrame(rows, schema=_SCHEMA)
@@ -85,7 +102,7 @@ _SCHEMA: Final = pl.Schema(
     {
         **dict.fromkeys(_TEXTS, pl.String()),
         **dict.fromkeys(("estimate", "low", "high"), pl.Float64()),
-        **dict.fromkeys(("cut_low", "cut_high"), pl.Boolean()),
+        **dict.fromkeys(("drawn", "cut_low", "cut_high"), pl.Boolean()),
     }
 )
 
@@ -94,35 +111,37 @@ def _placed(row: Mapping[str, Any]) -> dict[str, Any]:
     look = OUTCOMES[Outcome(row["outcome"])]
     estimate, low, high = _allowances(row)
     left, right = RANGE
-    if low is None and high is None:  # only the estimate is drawn
-        low = high = estimate
-    low, high = (left if low is None else low), (right if high is None else high)
-    drawn = row["limit_value"] is not None and row["estimate"] is not None
     return {
         "operation": row["operation"],
         "gate": row["gate"],
-        "label": named(row["gate"]),
+        "label": named(row["gate"], blocking=row["blocking"]),
         "outcome": row["outcome"],
-        "word": f"{look.glyph} {look.word}" + ("" if row["blocking"] else ", advisory"),
+        "word": f"{look.glyph} {look.word}",
         "colour": look.colour,
         "numbers": numbers(row),
         "reason": row["reason"],
-        "estimate": _clipped(estimate) if drawn and estimate is not None else None,
-        "low": _clipped(low) if drawn and low is not None else None,
-        "high": _clipped(high) if drawn and high is not None else None,
-        "cut_low": drawn and low is not None and low <= left,
-        "cut_high": drawn and high is not None and high >= right,
+        "drawn": low is not None,
+        "estimate": estimate if estimate is not None and left <= estimate <= right else None,
+        "low": None if low is None else min(max(low, left), right),
+        "high": None if high is None else min(max(high, left), right),
+        "cut_low": low is not None and low < left,
+        "cut_high": high is not None and high > right,
     }
 
 
-def _allowances(row: Mapping[str, Any]) -> list[float | None]:
+def _allowances(row: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """Estimate, low and high as allowances; all None where there is nothing to draw.
+
+    An end that the interval lacks is infinite. No broken voice where none is allowed has no place to be drawn at.
+    """
     limit = row["limit_value"]
-    values = [row[key] for key in ("estimate", "low", "high")]
-    if limit is None:
-        return [None, None, None]
-    spread = max((abs(value - limit) for value in values if value is not None), default=0.0)
-    return [allowance(value, limit=limit, unit=row["unit"], spread=spread) for value in values]
-
-
-def _clipped(value: float) -> float:
-    return min(max(value, RANGE[0]), RANGE[1])
+    known = [value for value in (row["estimate"], row["low"], row["high"]) if value is not None]
+    spread = max((abs(value - limit) for value in known), default=0.0) if limit is not None else 0.0
+    if not spread and (not known or limit is None or _allows_nothing(limit, row["unit"])):
+        return None, None, None
+    estimate, low, high = (
+        allowance(row[key], limit=limit, unit=row["unit"], spread=spread) for key in ("estimate", "low", "high")
+    )
+    if low is None and high is None:
+        return estimate, estimate, estimate
+    return estimate, -math.inf if low is None else low, math.inf if high is None else high

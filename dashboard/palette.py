@@ -31,6 +31,7 @@ class LaneLook:
 
     word: str
     colour: str  # hex
+    name: str  # Streamlit's name of that colour (.streamlit/config.toml sets it)
     dash: tuple[int, int]  # of lines; (1, 0) is solid
 
 
@@ -44,7 +45,7 @@ OUTCOMES: Final = MappingProxyType(
         Outcome.PASS: Look(word="pass", glyph="✓", icon=":material/check_circle:", colour=_GREEN, name="green"),
         Outcome.FAIL: Look(word="fail", glyph="✕", icon=":material/cancel:", colour=_RED, name="red"),
         Outcome.INCONCLUSIVE: Look(
-            word="inconclusive", glyph="?", icon=":material/hourglass_top:", colour=_OCHRE, name="orange"
+            word="inconclusive", glyph="?", icon=":material/hourglass_top:", colour=_OCHRE, name="yellow"
         ),
         Outcome.INVALID: Look(word="invalid", glyph="!", icon=":material/report:", colour=_SLATE, name="gray"),
     }
@@ -54,16 +55,16 @@ DECISIONS: Final = MappingProxyType(
         Decision.GO: Look(word="GO", glyph="✓", icon=":material/check_circle:", colour=_GREEN, name="green"),
         Decision.NO_GO: Look(word="NO-GO", glyph="✕", icon=":material/cancel:", colour=_RED, name="red"),
         Decision.INCONCLUSIVE: Look(
-            word="INCONCLUSIVE", glyph="?", icon=":material/hourglass_top:", colour=_OCHRE, name="orange"
+            word="INCONCLUSIVE", glyph="?", icon=":material/hourglass_top:", colour=_OCHRE, name="yellow"
         ),
         Decision.INVALID: Look(word="INVALID", glyph="!", icon=":material/report:", colour=_SLATE, name="gray"),
     }
 )
 LANES: Final = MappingProxyType(
     {
-        Lane.CONTROL: LaneLook(word="Control (legacy)", colour="#2F74C0", dash=(1, 0)),
-        Lane.CANDIDATE: LaneLook(word="Candidate (Qwen)", colour="#DD7A0B", dash=(1, 0)),
-        Lane.REPEAT: LaneLook(word="Repeat (legacy again)", colour="#87909C", dash=(5, 3)),
+        Lane.CONTROL: LaneLook(word="Control (legacy)", colour="#2F74C0", name="blue", dash=(1, 0)),
+        Lane.CANDIDATE: LaneLook(word="Candidate (Qwen)", colour="#DD7A0B", name="orange", dash=(1, 0)),
+        Lane.REPEAT: LaneLook(word="Repeat (legacy again)", colour="#87909C", name="gray", dash=(5, 3)),
     }
 )
 

@@ -134,6 +134,8 @@ _LANES = """
       quantile_disc(seconds, 0.95) AS p95_s,
       sum(cost_usd)::DOUBLE AS cost_usd,
       count(*) FILTER (cost_usd IS NULL) AS unknown_costs,
+      sum(cost_usd) FILTER (outcome = 'ok')::DOUBLE
+        / nullif(count(*) FILTER (outcome = 'ok' AND cost_usd IS NOT NULL), 0) AS usd_per_request,
       1000 * sum(cost_usd) FILTER (outcome = 'ok')::DOUBLE
         / nullif(sum(billed_chars) FILTER (outcome = 'ok' AND cost_usd IS NOT NULL), 0) AS usd_per_1k_chars
     FROM ({timed}) GROUP BY ALL ORDER BY ALL

@@ -25,7 +25,7 @@ def percent(share: float | None) -> str:
     """A share of 0 to 1 in percent, finer where it is small."""
     if share is None or math.isnan(share):
         return _MISSING
-    return f"{share:.2%}" if 0 < abs(share) < 0.01 else f"{share:.1%}"
+    return f"{100 * share:.2f} %" if 0 < abs(share) < 0.01 else f"{100 * share:.1f} %"
 
 
 def money(usd: float | None) -> str:

@@ -11,10 +11,11 @@ from typing import Final
 import streamlit as st
 
 from dashboard import queries
-from dashboard.palette import DECISIONS, ink
+from dashboard.palette import DECISIONS, LANES, ink
 from dashboard.queries import ALL, Sealed
 from harness.config import Settings
 from harness.errors import HarnessError
+from harness.exchanges import Lane
 from harness.judgement import Decision
 from harness.speech import Operation
 
@@ -24,6 +25,8 @@ __all__ = [
     "current_ink",
     "empty",
     "header",
+    "lane_key",
+    "lane_name",
     "note",
     "operation_filter",
     "trouble",
@@ -35,7 +38,7 @@ LATEST: Final = "latest"
 
 def header(question: str) -> Sealed | None:
     """The page's question and the choice of a run; None when there is no run to show, and that has been said."""
-    heading, choice = st.columns([3, 2], vertical_alignment="center")
+    heading, choice = st.columns([3, 1], vertical_alignment="center")
     heading.title(question, anchor=False)
     runs = queries.sealed_runs(Settings.load().home)
     if not runs:
@@ -55,7 +58,11 @@ def header(question: str) -> Sealed | None:
             label_visibility="collapsed",
             help="Choose a run by name to pin it in the address: a link to this page then always shows that run.",
         )
-    return next((run for run in runs if run.run_id == name), runs[0])
+    sealed = next((run for run in runs if run.run_id == name), runs[0])
+    facts = queries.facts(sealed)
+    with heading:
+        note(f"{facts['kind']} run of {when(facts['started_at'])} · {sealed.run_id}", "run")
+    return sealed
 
 
 def _missing(name: str) -> None:
@@ -69,6 +76,17 @@ def badge(decision: Decision) -> None:
     """A decision as colour, icon and word."""
     look = DECISIONS[decision]
     st.badge(look.word, icon=look.icon, color=look.name)  # type: ignore[arg-type] # palette.py holds Streamlit's names
+
+
+def lane_name(lane: Lane) -> str:
+    """A lane as Markdown: a dot in its colour and its word."""
+    look = LANES[lane]
+    return f":{look.name}[{'●' if look.dash == (1, 0) else '◌'}] {look.word}"
+
+
+def lane_key() -> None:
+    """What the colours of the charts below stand for."""
+    st.markdown(" &nbsp; &nbsp; ".join(lane_name(lane) for lane in Lane))
 
 
 def empty(message: str, command: str) -> None:

@@ -118,7 +118,7 @@ def _environment(name: str, addresses: Mapping[str, Mapping[str, str]], time_sca
         "CUTOVER_MODAL__ACCOUNT": f"demo-{name}",
         "CUTOVER_MODAL__QUOTA__PER_MINUTE": str(per_minute),
         "CUTOVER_MODAL__QUOTA__PER_SECOND": str(max(1, per_minute // 60)),
-        "CUTOVER_REPLAY__CONCURRENCY": "24",
+        "CUTOVER_REPLAY__CONCURRENCY": "16",
         "CUTOVER_THRESHOLDS": str(THRESHOLDS),
     }
 

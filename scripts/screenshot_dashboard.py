@@ -52,24 +52,26 @@ def main() -> None:
     with served() as url, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         theme = "dark" if chosen.dark else "light"
-        page = chromium.new_page(viewport={"width": chosen.width, "height": chosen.height}, color_scheme=theme)
+        size = {"width": chosen.width, "height": chosen.height}
+        page = chromium.new_page(viewport=size, color_scheme=theme)
         for name, (address, words) in pages.items():
             file = chosen.out / (name.replace(".png", "-dark.png") if chosen.dark else name)
             query = "" if chosen.run == "latest" else f"?run={chosen.run}"
-            save(page, f"{url}{address}{query}", words, file, full=chosen.full)
+            save(page, f"{url}{address}{query}", words, file, size=size, full=chosen.full)
             print(file)
         chromium.close()
 
 
-def save(page: Page, address: str, words: str, file: Path, *, full: bool) -> None:
+def save(page: Page, address: str, words: str, file: Path, *, size: dict[str, int], full: bool) -> None:
     """Wait until the page is drawn to its last heading and nothing moves any more, then take it."""
+    page.set_viewport_size(size)
     page.goto(address)
     expect(page.get_by_text(words).first).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     if full:  # Streamlit scrolls inside the page, so the window has to be as tall as what it holds
         tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        page.set_viewport_size({"width": page.viewport_size["width"], "height": max(800, int(tall))})
+        page.set_viewport_size({"width": size["width"], "height": max(size["height"], int(tall))})
     page.wait_for_timeout(1_500)  # charts and tables are drawn after the words
     page.screenshot(path=file)
 

@@ -71,6 +71,7 @@ def _bars(failed: pl.DataFrame, outcomes: pl.DataFrame) -> None:
         .sort(pl.col("legs").sum().over("outcome"), "outcome", descending=[True, False])
     )
     st.subheader("How they failed", anchor=False)
+    widgets.lane_key()
     st.altair_chart(failure_bars(shares), width="stretch", alt="Share of each lane's requests by kind of failure.")
 
 
@@ -96,8 +97,9 @@ def _codes(failed: pl.DataFrame) -> None:
         .sort("requests", "lane", descending=[True, False])
         .with_columns(pl.col("lane").replace_strict(_LANE_WORDS))
         .rename({"provider_code": "code"})
+        .with_columns(pl.col("code").fill_null("–"))
     )
-    st.dataframe(codes, hide_index=True)
+    st.dataframe(codes, hide_index=True, height="content")
 
 
 _LANE_WORDS: Mapping[str, str] = {lane.value: look.word for lane, look in LANES.items()}
@@ -116,7 +118,9 @@ def _requests(sealed: Sealed, operation: str, failed: pl.DataFrame) -> None:
     if requests.height == _MOST:
         st.caption(f"The first {_MOST}; narrow it down above to see the others.")
     chosen = st.dataframe(
-        requests.drop("repetition", "model", "region", "provider_request_id", "sent_at"),
+        requests.drop("repetition", "model", "region", "provider_request_id", "sent_at").rename(
+            {"provider_code": "code"}
+        ),
         hide_index=True,
         key=f"requests-{operation}-{lane}-{outcome}",
         on_select="rerun",

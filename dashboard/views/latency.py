@@ -41,6 +41,7 @@ def draw() -> None:
 
 
 def _distributions(curves: pl.DataFrame, operation: str) -> None:
+    widgets.lane_key()
     present = set(curves["operation"])
     shown = [each.value for each in Operation if operation in (ALL, each.value) and each.value in present]
     for column, name in zip(st.columns(max(1, len(shown))), shown, strict=False):
@@ -65,7 +66,7 @@ def _table(percentiles: pl.DataFrame, operation: str) -> None:
         for row in sorted(percentiles.iter_rows(named=True), key=_place)
         if operation in (ALL, row["operation"])
     ]
-    st.dataframe(pl.DataFrame(rows), hide_index=True)
+    st.dataframe(pl.DataFrame(rows), hide_index=True, height="content")
     st.caption(f"p99 is shown from {_P99_FROM} answers: fewer say nothing about the slowest one in a hundred.")
 
 
@@ -89,6 +90,6 @@ def _by_length(sealed: Sealed, measure: str, operation: str) -> None:
     if frame.is_empty():
         st.text("No answer has this time.")
         return
-    chart = latency_by_length(frame)
-    st.altair_chart(chart, width="stretch", alt="Median and p95 by length of text and lane.")
-    st.caption("Lower, hollow points: p50. Upper, filled points: p95.")
+    for column, percentile in zip(st.columns(2), ("p50", "p95"), strict=True):
+        chart = latency_by_length(frame, percentile)
+        column.altair_chart(chart, width="stretch", alt=f"{percentile} of each lane by length of text.")

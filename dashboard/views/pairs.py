@@ -8,7 +8,6 @@ import streamlit as st
 
 from dashboard import pair_queries, queries, widgets
 from dashboard.charts import contrast_bars
-from dashboard.palette import LANES
 from dashboard.queries import ALL, Sealed
 from dashboard.units import count, duration, money, signed
 from harness.config import Settings
@@ -33,7 +32,7 @@ def draw() -> None:
         return
     if not queries.facts(sealed)["measured"]:
         widgets.empty("Nothing was measured yet, so pairs cannot be sorted.", f"cutover extract {sealed.run_id}")
-    listing, detail = st.columns([2, 3], gap="large")
+    listing, detail = st.columns([2, 3], gap="medium")
     with listing:
         capture_id, repetition = _chosen(pairs, f"pairs-{sealed.run_id}-{operation}-{language}-{order}")
     with detail:
@@ -88,7 +87,7 @@ def _listing(pairs: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("most_different"))
         .alias("differs most in"),
         "operation",
-        pl.col("language").alias("lang"),
+        pl.col("language").fill_null("auto").alias("lang"),
         "text",
     )
 
@@ -113,7 +112,7 @@ def _pair(sealed: Sealed, capture_id: str, repetition: int) -> None:
 
 def _side(pair: Mapping[str, Any], lane: Lane) -> bytes | None:
     """One lane's player and what is known of it; its sound, or None where there is none to play."""
-    st.subheader(LANES[lane].word, anchor=False)
+    st.subheader(widgets.lane_name(lane), anchor=False)
     if pair[f"{lane}_outcome"] != OK:
         st.text(f"{pair[f'{lane}_outcome']}: {pair[f'{lane}_detail'] or 'no detail was kept'}")
         return None
@@ -121,7 +120,7 @@ def _side(pair: Mapping[str, Any], lane: Lane) -> bytes | None:
     try:
         sound = audio_store(Settings.load().home).get(pair[f"{lane}_audio_sha256"], extension)
     except HarnessError as error:
-        st.text(str(error))
+        widgets.note(str(error), f"side-{lane}")
         return None
     st.audio(sound, format=_MEDIA.get(extension, "audio/wav"), alt=f"What the {lane} lane said")
     known = (
@@ -160,6 +159,7 @@ def _differences(contrasts: pl.DataFrame) -> None:
     st.dataframe(
         pl.DataFrame([_difference_row(row) for row in contrasts.iter_rows(named=True)]),
         hide_index=True,
+        height="content",
     )
     st.caption(
         "One time noise is what the control differs from its own repetition in all but one of twenty requests. "

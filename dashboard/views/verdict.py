@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def draw() -> None:
     operations = [row["operation"] for row in sorted(by_operation, key=lambda row: _place(row["operation"]))]
     _tiles({row["operation"]: row for row in by_operation}, operations, queries.lanes(sealed))
     _gates(gates, operations)
+    _obstacles(gates)
     _gate_list(gates)
     _counts(queries.lanes(sealed), facts)
 
@@ -60,21 +62,19 @@ def _verdict(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     decision = Decision(overall["decision"])
     look = DECISIONS[decision]
     with st.container(border=True, key=f"verdict-{decision.value}"):
-        word, why = st.columns([1, 3.4], vertical_alignment="center")
-        word.title(f":{look.name}[{look.icon} {look.word}]", anchor=False)
-        with why:
-            with st.container(key="reason"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="large"):
+            st.title(f":{look.name}[{look.icon} {look.word}]", anchor=False, width="content")
+            with st.container(key="reason", gap="xsmall"):
                 st.text(overall["reason"])
-            widgets.note(_evidence(overall, facts), "evidence")
+                widgets.note(_evidence(overall, facts), "evidence")
 
 
 def _evidence(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """What the verdict rests on, in one line."""
     parts = [
-        f"{facts['kind']} run of {widgets.when(facts['started_at'])}",
         f"{count(facts['captures'])} captures",
         f"{count(facts['answered'])} of {count(facts['planned'])} planned legs have an outcome",
-        f"judged {widgets.when(overall['judged_at'])} by {overall['thresholds']} ({overall['thresholds_sha256'][:8]})",
+        f"judged by {overall['thresholds']} ({overall['thresholds_sha256'][:8]})",
     ]
     return " · ".join(parts) + "\n" + _thresholds_note(overall)
 
@@ -107,14 +107,20 @@ def _figures(lanes: pl.DataFrame) -> None:
     if candidate is None or control is None:
         st.text("One of the two lanes answered nothing.")
         return
-    failed, slow, cost = st.columns(3)
+    failed, slow, cost = st.columns([3, 4, 4])
     points = 100 * (candidate["failed"] / candidate["legs"] - control["failed"] / control["legs"])
     failed.metric("Failed", percent(candidate["failed"] / candidate["legs"]), _delta(points, "+.1f", " pp"), **_LOWER)
     slow.metric("p95 latency", duration(candidate["p95_s"]), _change(candidate["p95_s"], control["p95_s"]), **_LOWER)
-    costs = candidate["usd_per_1k_chars"], control["usd_per_1k_chars"]
-    cost.metric("per 1k chars", money(costs[0]), _change(*costs), **_LOWER)
+    label, column = _COST[Operation(candidate["operation"])]
+    cost.metric(label, money(candidate[column]), _change(candidate[column], control[column]), **_LOWER)
 
 
+# A clone or a design is paid by the voice, so characters say nothing about its cost.
+_COST: Mapping[Operation, tuple[str, str]] = {
+    Operation.GENERATE: ("Cost, 1k chars", "usd_per_1k_chars"),
+    Operation.CLONE: ("Cost, request", "usd_per_request"),
+    Operation.DESIGN: ("Cost, request", "usd_per_request"),
+}
 _LOWER: Mapping[str, Any] = {"delta_color": "inverse"}  # lower is better
 
 
@@ -127,8 +133,13 @@ def _delta(value: float, form: str, unit: str) -> str | None:
 def _change(candidate: float | None, control: float | None) -> str | None:
     if candidate is None or not control:
         return None
-    change = 100 * (candidate / control - 1)
-    return _delta(change, "+.0f", " %") if change < float("inf") else None
+    ratio = candidate / control
+    if ratio >= _MANY:
+        return f"{ratio:,.1f}x" if math.isfinite(ratio) else None
+    return _delta(100 * (ratio - 1), "+.0f", " %")
+
+
+_MANY = 3  # times; beyond, percent are hard to read
 
 
 def _gates(gates: pl.DataFrame, operations: list[str]) -> None:
@@ -138,28 +149,47 @@ def _gates(gates: pl.DataFrame, operations: list[str]) -> None:
     )
     st.caption(
         "The candidate against control. Bar: where the truth lies with 95 % confidence; diamond: the estimate; "
-        "solid line: no difference; dashed line: the limit. A gate passes when its whole bar lies left of the limit."
+        "grey tick: no difference; red tick: the limit. Only a gate whose whole bar lies before the limit passes."
+    )
+
+
+def _obstacles(gates: pl.DataFrame) -> None:
+    """Every blocking gate that did not pass, in words."""
+    rows = [row for row in _sorted(gates) if row["blocking"] and row["outcome"] != Outcome.PASS]
+    if not rows:
+        return
+    st.subheader("What stands in the way", anchor=False)
+    for row in rows:
+        look = OUTCOMES[Outcome(row["outcome"])]
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            st.badge(look.word, icon=look.icon, color=look.name, width=140)  # type: ignore[arg-type] # as in widgets.badge
+            st.text(f"{row['operation']}: {row['reason']}")
+
+
+def _sorted(gates: pl.DataFrame) -> list[dict[str, Any]]:
+    """The gates one by one: blocking before advisory, the worst first."""
+    order = {gate: place for place, gate in enumerate(worst_first(gates))}
+    severity = [Outcome.INVALID, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS]
+    return sorted(
+        gates.iter_rows(named=True),
+        key=lambda row: (not row["blocking"], severity.index(Outcome(row["outcome"])), order[row["gate"]]),
     )
 
 
 def _gate_list(gates: pl.DataFrame) -> None:
     st.subheader("Every gate in words", anchor=False)
-    order = {gate: place for place, gate in enumerate(worst_first(gates))}
-    severity = [Outcome.INVALID, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS]
-    rows = sorted(
-        gates.iter_rows(named=True),
-        key=lambda row: (not row["blocking"], severity.index(Outcome(row["outcome"])), order[row["gate"]]),
-    )
     st.dataframe(
-        pl.DataFrame([_gate_row(row) for row in rows]),
+        pl.DataFrame([_gate_row(row) for row in _sorted(gates)]),
         hide_index=True,
+        height="content",
         column_config={
             "outcome": st.column_config.TextColumn(width=120),
             "operation": st.column_config.TextColumn(width=90),
             "gate": st.column_config.TextColumn(width=150),
             "votes": st.column_config.TextColumn(width=75, help="An advisory gate is shown and never decides."),
             "pairs": st.column_config.NumberColumn(width=65, format="localized"),
-            "reason": st.column_config.TextColumn(width="large"),
+            "candidate against control": st.column_config.TextColumn(width=270),
+            "reason": st.column_config.TextColumn(width=520),
         },
     )
 
@@ -176,7 +206,7 @@ def _gate_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "candidate against control": numbers(row),
         "pairs": counts.get("pairs"),
         "reason": row["reason"],
-        "still needed": row["forecast"],
+        "still needed": row["forecast"] or "",
     }
 
 
@@ -188,7 +218,7 @@ def _counts(lanes: pl.DataFrame, facts: Mapping[str, Any]) -> None:
         widgets.note("The replay's own command goes on with it; what was answered is not sent again.", "interrupted")
     else:
         st.caption(f"All {facts['planned']:,} planned legs have exactly one outcome.")
-    st.dataframe(_counts_table(lanes), hide_index=True)
+    st.dataframe(_counts_table(lanes), hide_index=True, height="content")
 
 
 def _counts_table(lanes: pl.DataFrame) -> pl.DataFrame:

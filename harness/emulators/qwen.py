@@ -1,7 +1,9 @@
-"""The official Qwen API as a web application: keys, paths and headers; the work is done by speaking and customization.
+"""The official Qwen API as a web application: keys and paths; the endpoints do the work.
 
 Streaming (providers.md A3) and the realtime protocol (A4) are not spoken here: they answer as a wrong request does.
 """
+
+from typing import Final
 
 from aiohttp import web
 
@@ -10,6 +12,7 @@ from harness.emulators.account import Account
 from harness.emulators.calls import Calls
 from harness.emulators.options import QwenOptions
 from harness.emulators.qwen_results import Results
+from harness.emulators.qwen_service import Service
 from harness.emulators.qwen_speech import Speaking
 from harness.emulators.qwen_voices import Customization
 from harness.emulators.qwen_wire import Refusal, enveloped
@@ -19,7 +22,9 @@ from harness.emulators.studio import Studio
 
 __all__ = ["qwen_application"]
 
-_MAX_BODY_BYTES = 16 << 20  # a reference of 10 MB and its JSON; what is larger is refused with a reason, then cut
+_MAX_BODY_BYTES: Final = (
+    16 << 20
+)  # a reference of 10 MB, its JSON, and room to refuse a larger one by name
 
 
 def qwen_application(
@@ -30,12 +35,14 @@ def qwen_application(
     Raises:
         UsageError: The scenario is unknown.
     """
-    conduct = conduct_in(options.scenario, "qwen")
-    calls = Calls(options.seed)
-    speaking = Speaking(
-        options, conduct=conduct, calls=calls, account=account, studio=studio, results=results, clock=clock
+    service = Service(
+        options=options,
+        conduct=conduct_in(options.scenario, "qwen"),
+        calls=Calls(options.seed),
+        account=account,
+        studio=studio,
+        clock=clock,
     )
-    customization = Customization(options, conduct=conduct, calls=calls, account=account, studio=studio, clock=clock)
 
     @web.middleware
     async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -44,8 +51,8 @@ def qwen_application(
         return await handler(request)
 
     routes = [
-        web.post("/api/v1/services/aigc/multimodal-generation/generation", speaking.speak),
-        web.post("/api/v1/services/audio/tts/customization", customization.handle),
+        web.post("/api/v1/services/aigc/multimodal-generation/generation", Speaking(service, results).speak),
+        web.post("/api/v1/services/audio/tts/customization", Customization(service).handle),
         *meter_routes(account),
     ]
     return application(account, routes, layers=[enveloped, authorized], max_body_bytes=_MAX_BODY_BYTES)

@@ -50,7 +50,7 @@ class _Chain:
     level_db: float  # RMS over the whole, dBFS
 
 
-# At one RMS both would be equally loud within 0.2 LU (ITU-R BS.1770, measured on the whole cast); 0.4 dB are on purpose.
+# At one RMS both are equally loud within 0.2 LU (ITU-R BS.1770, measured on the whole cast); 0.4 dB are on purpose.
 _CHAINS: Final = MappingProxyType(
     {
         Rendition.LEGACY: _Chain(tilt=0.12, room=(), lead_s=(0.03, 0.07), tail_s=(0.05, 0.12), level_db=-21.0),

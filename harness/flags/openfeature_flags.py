@@ -73,13 +73,13 @@ class OpenFeatureFlags:
         self._prefix = prefix
         self._timeout_s = timeout_s
         self._max_age_s = max_age_s
-        self._flags = self._legacy("the flag provider was not asked yet")
+        self._flags = FlagSet.all_legacy("the flag provider was not asked yet")
         self._asked_s = -float("inf")
 
     def current(self) -> FlagSet:
         """The last answer; all legacy when it is older than `max_age_s`."""
         if self._flags.problem is None and self._clock.monotonic() - self._asked_s > self._max_age_s:
-            self._flags = self._legacy(f"the flag provider gave no answer for {self._max_age_s:g} s")
+            self._refuse(f"the flag provider gave no answer for {self._max_age_s:g} s")
         return self._flags
 
     async def refresh(self) -> None:
@@ -96,7 +96,7 @@ class OpenFeatureFlags:
         except (TimeoutError, OpenFeatureError) as error:
             log.warning("flag provider gave no answer", extra={"error": type(error).__name__})
         except ConfigError as error:
-            self._flags = self._legacy(str(error))
+            self._refuse(str(error))
         else:
             self._asked_s = self._clock.monotonic()
             self._flags = flags
@@ -121,9 +121,10 @@ class OpenFeatureFlags:
             raise ConfigError(f"{key}: {share_bp} is not between 0 and {ALL_BP} basis points")
         return share_bp
 
-    def _legacy(self, problem: str) -> FlagSet:
-        log.error("flag provider unusable, everything goes to legacy", extra={"problem": problem})
-        return FlagSet.all_legacy(problem)
+    def _refuse(self, problem: str) -> None:
+        if problem != self._flags.problem:
+            log.error("flag provider unusable, everything goes to legacy", extra={"problem": problem})
+            self._flags = FlagSet.all_legacy(problem)
 
 
 def _answer(details: FlagEvaluationDetails[Value]) -> Value:

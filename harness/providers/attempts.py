@@ -33,6 +33,7 @@ class Answer(Generic[T]):
     microusd: int | None = None  # exact cost where the reply tells; None: by the kind of failure
     basis: str = ""  # how that cost was found
     retry_after_s: float | None = None
+    request_id: str | None = None  # the provider's own, of a failure above all
 
 
 Send = Callable[[], Awaitable[Answer[T]]]
@@ -54,6 +55,7 @@ class Attempts:
         self.count = 0  # paid calls that were sent
         self.failed: list[str] = []  # kinds of the attempts that were not the last
         self.unsettled = 0  # paid calls whose cost is not known, only its bound
+        self.request_id: str | None = None  # of the last paid call that was answered
         self._provider = provider
         self._admission = admission
         self._deadline = deadline
@@ -161,6 +163,7 @@ class Attempts:
             self._settle(call, None, "")
             raise
         self._ended_s = self._clock.monotonic()
+        self.request_id = answer.request_id or self.request_id
         self._settle(call, *_charge(answer))
         if isinstance(answer.result, Failure):
             self._log(answer.result, call.purpose, call.attempt)

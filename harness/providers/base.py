@@ -41,7 +41,10 @@ class PaidCall:
 
 
 class Admission(Protocol):
-    """Lets paid calls out one by one: quota, money and the journal stand behind it."""
+    """Lets the paid calls of one request out: quota, money and the journal stand behind it.
+
+    One for each request; calls of different requests can be equal.
+    """
 
     async def admit(self, call: PaidCall) -> None:
         """Wait for quota, reserve the worst cost, journal the intent.

@@ -79,6 +79,7 @@ _STATUSES: Final = MappingProxyType(
 )
 _SECRETIVE: Final = re.compile(r"https?://\S+|\b(sk|ak|as|wk|ws)-\S+|Bearer\s+\S+|\S*(Signature|AccessKeyId)=\S*", re.I)
 _LONGEST_MESSAGE: Final = 300
+_LONGEST_CODE: Final = 80
 
 
 def dashscope_failure(
@@ -92,6 +93,7 @@ def dashscope_failure(
         message: `message` of the envelope, or the start of any other body.
         private: The caller's own words, which must not come back in the failure's detail.
     """
+    code = _safe(code, ())[:_LONGEST_CODE] if code else None
     kind = _dashscope_kind(status, (code or "").lower(), (message or "").lower())
     return Failure(kind=kind, code=code, detail=_detail(status, code, message, kind, private))
 
@@ -130,7 +132,7 @@ def modal_failure(status: int, body: str, detail: str | None, *, private: Iterab
         private: The caller's own words, which must not come back in the failure's detail.
     """
     message = detail if detail is not None else body
-    if status == 400 and "unsupported language" in message.lower():
+    if status == 400 and message.lower().startswith(("unsupported language", "unsupported speaker")):
         kind = _K.UNSUPPORTED
     elif status == 404:
         # The app does not have this path, or there is no such app (any more).
@@ -152,11 +154,12 @@ def _by_status(status: int) -> ErrorKind:
 def _detail(status: int, code: str | None, message: str | None, kind: ErrorKind, private: Iterable[str | None]) -> str:
     """One sentence from the provider's own, without what must not be kept."""
     said = _safe(message or "", private)
-    return f"{KINDS[kind].meaning}: HTTP {status}{f' {_safe(code, ())}' if code else ''}{f', {said}' if said else ''}"
+    return f"{KINDS[kind].meaning}: HTTP {status}{f' {code}' if code else ''}{f', {said}' if said else ''}"
 
 
 def _safe(message: str, private: Iterable[str | None]) -> str:
     """`message` in one printable line, free of keys, addresses and the caller's words."""
+    message = message[: 2 * _LONGEST_MESSAGE]  # before anything is searched in it: it may have millions
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
     line = _SECRETIVE.sub("***", line)
     for words in private:

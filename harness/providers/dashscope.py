@@ -41,7 +41,6 @@ class Spoken:
     """What came of a synthesis: an address of audio, or audio itself."""
 
     reply: Reply
-    request_id: str | None
     url: str | None
     audio: bytes | None
     reported_chars: int | None
@@ -68,7 +67,6 @@ class MadeVoice:
 
     voice_id: str
     reply: Reply | None  # None when it was found in the account later
-    request_id: str | None
     preview: bytes | None  # design: it speaks the preview text
     facts: Mapping[str, object]
 
@@ -174,15 +172,19 @@ class DashScope:
         if isinstance(reply, Fault):
             return Answer(result=reply.failure, sent=reply.sent)
         envelope = read_envelope(reply.body)
-        if envelope is None:
-            return Answer(result=_without_envelope(reply, private), retry_after_s=self._retry_after_s(reply))
-        if reply.status != 200 or envelope.code:
-            failure = dashscope_failure(reply.status, envelope.code or None, envelope.message, private=private)
-            return Answer(result=failure, retry_after_s=self._retry_after_s(reply))
-        return Answer(result=_Said(reply, envelope))
+        return Answer(
+            result=_result(reply, envelope, private),
+            retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+            request_id=(envelope and envelope.request_id) or reply.headers.get("x-request-id"),
+        )
 
-    def _retry_after_s(self, reply: Reply) -> float | None:
-        return retry_after_s(reply.headers, self._clock.now())
+
+def _result(reply: Reply, envelope: Envelope | None, private: tuple[str | None, ...]) -> _Said | Failure:
+    if envelope is None:
+        return _without_envelope(reply, private)
+    if reply.status != 200 or envelope.code:
+        return dashscope_failure(reply.status, envelope.code or None, envelope.message, private=private)
+    return _Said(reply, envelope)
 
 
 def _without_envelope(reply: Reply, private: tuple[str | None, ...]) -> Failure:
@@ -200,6 +202,7 @@ def _map(answer: Answer[_Said], read: Callable[[_Said], T | Failure]) -> Answer[
         result=result if isinstance(result, Failure) else read(result),
         sent=answer.sent,
         retry_after_s=answer.retry_after_s,
+        request_id=answer.request_id,
     )
 
 
@@ -209,13 +212,11 @@ def _spoken(said: _Said) -> Spoken | Failure:
     inline = _decoded(audio.data)
     if not audio.url and not inline:
         return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply names no audio")
-    request_id = said.envelope.request_id or said.reply.headers.get("x-request-id")
     facts = {"audio_id": audio.id, "finish_reason": output.finish_reason, "expires_at": audio.expires_at}
-    if audio.id and request_id and audio.id != f"audio_{request_id}":
+    if audio.id and said.envelope.request_id and audio.id != f"audio_{said.envelope.request_id}":
         facts["audio_id_differs"] = True  # perhaps the reply to somebody else's request
     return Spoken(
         reply=said.reply,
-        request_id=request_id,
         url=audio.url or None,
         audio=inline,
         reported_chars=said.envelope.usage.characters if said.envelope.usage else None,
@@ -231,7 +232,6 @@ def _made(said: _Said) -> MadeVoice | Failure:
     return MadeVoice(
         voice_id=output.voice,
         reply=said.reply,
-        request_id=said.envelope.request_id or said.reply.headers.get("x-request-id"),
         preview=_decoded(output.preview_audio.data if output.preview_audio else None),
         facts={key: value for key, value in facts.items() if value is not None},
     )

@@ -24,7 +24,6 @@ class Draft:
     ) -> None:
         self.attempts = attempts
         self.model = model
-        self.request_id: str | None = None
         self.voice_id: str | None = None
         self.voices = 0  # made for this request
         self.reported_chars: int | None = None
@@ -79,7 +78,7 @@ class Draft:
             usage=self._usage(),
             cost=attempts.cost(self._price_version),
             attempts=attempts.count,
-            provider_request_id=self.request_id,
+            provider_request_id=attempts.request_id,
             cold=self.cold,
             redirect_hops=self.redirect_hops,
             voice_id=self.voice_id,

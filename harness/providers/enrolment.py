@@ -103,14 +103,13 @@ class Enrolment:
         return Recipe(key, new)
 
     async def make(self, recipe: Recipe, *, attempts: Attempts, deadline: Deadline) -> MadeVoice | Failure:
-        """A new voice, paid for and remembered."""
+        """A new voice, paid for and not remembered: what is made to be measured must not be taken for the pool's."""
         fee = self.fee_microusd(recipe.new.kind)
 
         async def send() -> Answer[MadeVoice]:
             answer = await self._api.make_voice(recipe.new, deadline=deadline)
             if isinstance(answer.result, Failure):
                 return answer
-            self._registry.add(recipe.key, answer.result.voice_id, made_at=self._clock.now())
             return replace(answer, microusd=fee, basis="fee per voice")
 
         made = await attempts.pay(recipe.new.kind, send, worst_microusd=fee, creation=True)
@@ -119,13 +118,16 @@ class Enrolment:
         return made
 
     async def prepare(self, recipe: Recipe, *, attempts: Attempts, deadline: Deadline) -> str | Failure:
-        """The id of the voice, made unless it was; two who ask at once get the same one."""
+        """The id of the voice, made and remembered unless it was; two who ask at once get the same one."""
         async with self._making[recipe.key]:
             known = self._registry.get(recipe.key)
             if known:
                 return known
             made = await self.make(recipe, attempts=attempts, deadline=deadline)
-            return made if isinstance(made, Failure) else made.voice_id
+            if isinstance(made, Failure):
+                return made
+            self._registry.add(recipe.key, made.voice_id, made_at=self._clock.now())
+            return made.voice_id
 
     async def missing(self, voices: Iterable[Voice]) -> list[Voice]:
         """Those that are not remembered, or that the account no longer has."""
@@ -173,9 +175,8 @@ class Enrolment:
         for voice in [] if isinstance(listed, Failure) else listed:
             if f"-{recipe.new.name}-" in voice.voice_id:
                 log.info("voice found after an unsure creation", extra={"voice": voice.voice_id})
-                self._registry.add(recipe.key, voice.voice_id, made_at=self._clock.now())
                 facts = {"found_after_unsure_creation": True}
-                return MadeVoice(voice_id=voice.voice_id, reply=None, request_id=None, preview=None, facts=facts)
+                return MadeVoice(voice_id=voice.voice_id, reply=None, preview=None, facts=facts)
         return None
 
     async def _account_ids(self, kind: VoiceMaker, deadline: Deadline) -> set[str] | None:

@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 __all__ = ["Audio", "Envelope", "Listed", "Output", "Usage", "read_envelope"]
 
 
+_Short = Annotated[str, Field(max_length=512)]  # names and ids, which are kept; a message is cut later
+_Address = Annotated[str, Field(max_length=8_192)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
@@ -18,9 +22,9 @@ class Audio(_Part):
     """Audio, or where it lies; absent keys and null mean the same."""
 
     data: str | None = None
-    url: str | None = None  # signed: the query is a credential
+    url: _Address | None = None  # signed: the query is a credential
     expires_at: int | None = None  # UNIX seconds
-    id: str | None = None
+    id: _Short | None = None
 
 
 class Usage(_Part):
@@ -32,20 +36,20 @@ class Usage(_Part):
 class Listed(_Part):
     """One voice of a list."""
 
-    voice: str
-    target_model: str | None = None
-    gmt_create: str | None = None
+    voice: _Short
+    target_model: _Short | None = None
+    gmt_create: _Short | None = None
 
 
 class Output(_Part):
     """What was made: which keys are there depends on the call."""
 
     audio: Audio | None = None
-    finish_reason: str | None = None
-    voice: str | None = None
+    finish_reason: _Short | None = None
+    voice: _Short | None = None
     preview_audio: Audio | None = None
     fallback_mode: bool | None = None
-    fallback_reason: str | None = None
+    fallback_reason: _Short | None = None
     voice_list: list[Listed] | None = None
     total_count: int | None = None
 
@@ -53,8 +57,8 @@ class Output(_Part):
 class Envelope(_Part):
     """The whole reply; `code` tells of an error whatever the HTTP status says."""
 
-    request_id: str | None = None
-    code: str | None = None
+    request_id: _Short | None = None
+    code: _Short | None = None
     message: str | None = None
     output: Output | None = None
     usage: Usage | None = None

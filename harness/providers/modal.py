@@ -155,14 +155,17 @@ class ModalProvider:
             return Answer(result=reply, began=True)  # the work goes on there without us
         gpu_s, basis = _gpu_seconds(reply)
         microusd = self._gpu_microusd(gpu_s)
+        request_id = reply.headers.get("x-request-id")
         if reply.status == 200:
-            return Answer(result=_Work(reply, hops, gpu_s, basis), microusd=microusd, basis=basis)
+            work = _Work(reply, hops, gpu_s, basis)
+            return Answer(result=work, microusd=microusd, basis=basis, request_id=request_id)
         failure = _refusal(reply, order.private)
         return Answer(
             result=failure,
             microusd=None if KINDS[failure.kind].charge is Charge.NOTHING else microusd,
             basis=basis,
             retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+            request_id=request_id,
         )
 
     async def _follow(
@@ -229,7 +232,6 @@ def _note(work: _Work, draft: Draft) -> None:
     draft.replied(work.reply)
     draft.redirect_hops = work.hops
     draft.gpu_s = work.gpu_s
-    draft.request_id = headers.get("x-request-id")
     draft.model = headers.get("x-model", draft.model)
     draft.cold = {"0": False, "1": True}.get(headers.get("x-cold-start", ""))
     facts = {"gpu": headers.get("x-gpu"), "container": headers.get("x-container-id"), "gpu_s_basis": work.basis}

@@ -182,7 +182,6 @@ class QwenProvider:
         if isinstance(made, Failure):
             return made
         draft.voices = 1
-        draft.request_id = made.request_id
         draft.facts |= made.facts
         return _Speaker(recipe.key.target_model, made.voice_id)
 
@@ -198,7 +197,7 @@ class QwenProvider:
         if isinstance(made, Failure):
             return made
         draft.voices = 1
-        draft.voice_id, draft.request_id = made.voice_id, made.request_id
+        draft.voice_id = made.voice_id
         draft.facts |= made.facts
         if made.reply is None or made.preview is None:
             return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the voice came without its preview")
@@ -239,7 +238,6 @@ class QwenProvider:
 
     def _note(self, spoken: Spoken, draft: Draft) -> None:
         draft.replied(spoken.reply)
-        draft.request_id = spoken.request_id
         draft.reported_chars = spoken.reported_chars
         draft.facts |= spoken.facts
         if spoken.reported_chars is not None and spoken.reported_chars != draft.counted_chars:

@@ -54,15 +54,14 @@ def a_vowel(
     return (sound * peak / np.abs(sound).max()).astype(np.float32)
 
 
-def an_utterance(words: int = 4, *, f0_hz: float = 120.0, rate_hz: int = RATE_HZ, seed: int = 1) -> FloatArray:
-    """Vowels of 0.3 s, each a little different, with pauses of 0.2 s and a quiet room all through."""
-    dice = np.random.default_rng(seed)
+def an_utterance(
+    words: int = 4, *, f0_hz: float = 120.0, word_s: float = 0.3, rate_hz: int = RATE_HZ, seed: int = 1
+) -> FloatArray:
+    """Vowels, their pitch falling by four semitones, with pauses of 0.2 s, in a quiet room."""
     parts: list[FloatArray] = []
     for _ in range(words):
-        parts += [
-            a_vowel(f0_hz * dice.uniform(0.8, 1.25), seconds=0.3, rate_hz=rate_hz),
-            a_silence(0.2, rate_hz=rate_hz),
-        ]
+        vowel = a_vowel(lambda t: f0_hz * 2 ** ((2 - 4 * t / word_s) / 12), seconds=word_s, rate_hz=rate_hz)
+        parts += [vowel, a_silence(0.2, rate_hz=rate_hz)]
     sound = np.concatenate(parts[:-1])
     return sound + a_noise(len(sound) / rate_hz, level_db=-70.0, rate_hz=rate_hz, seed=seed)[: len(sound)]
 

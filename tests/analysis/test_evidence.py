@@ -14,6 +14,12 @@ from tests.replayed import a_replayed_run
 FEATURES = {"duration_s", "first_byte_s"}
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Forty captures of which the candidate timed out on four."""
+    return a_replayed_run(tmp_path_factory.mktemp("home"), captures=40, answer=unlucky)
+
+
 def unlucky(number: int, lane: Lane, exchange: Exchange) -> Exchange:
     """The candidate times out on every tenth capture, and nobody knows what the second cost."""
     if lane is Lane.CANDIDATE and number % 10 == 0:
@@ -23,9 +29,7 @@ def unlucky(number: int, lane: Lane, exchange: Exchange) -> Exchange:
     return exchange
 
 
-def test_every_pair_is_read_with_what_the_gates_need(tmp_path: Path) -> None:
-    run = a_replayed_run(tmp_path, captures=40, answer=unlucky)
-
+def test_every_pair_is_read_with_what_the_gates_need(run: Run) -> None:
     evidence = read_evidence([run], FEATURES)
 
     pairs = evidence.pairs.sort("capture_id")
@@ -37,17 +41,13 @@ def test_every_pair_is_read_with_what_the_gates_need(tmp_path: Path) -> None:
     assert (evidence.noise_pairs.height, "repeat_duration_s" in evidence.noise_pairs.columns) == (10, True)
 
 
-def test_money_is_read_in_whole_micro_dollars_and_stays_unknown(tmp_path: Path) -> None:
-    run = a_replayed_run(tmp_path, captures=12, answer=unlucky)
-
+def test_money_is_read_in_whole_micro_dollars_and_stays_unknown(run: Run) -> None:
     costs = read_evidence([run], FEATURES).pairs.filter(capture_id=f"{run.id}-1").select("^.*_cost_microusd$").row(0)
 
     assert costs == (4_500, None)
 
 
-def test_the_ledger_counts_every_leg_once(tmp_path: Path) -> None:
-    run = a_replayed_run(tmp_path, captures=40, answer=unlucky)
-
+def test_the_ledger_counts_every_leg_once(run: Run) -> None:
     evidence = read_evidence([run], FEATURES)
 
     assert evidence.ledger.select("lane", "operation", "outcome", "exchanges").rows() == [
@@ -59,8 +59,8 @@ def test_the_ledger_counts_every_leg_once(tmp_path: Path) -> None:
     assert (evidence.runs[0].planned, evidence.runs[0].rows, evidence.runs[0].status) == (90, 90, "complete")
 
 
-def test_a_run_tells_its_models_and_extractor(tmp_path: Path) -> None:
-    facts = read_evidence([a_replayed_run(tmp_path)], FEATURES).runs[0]
+def test_a_run_tells_its_models_and_extractor(run: Run) -> None:
+    facts = read_evidence([run], FEATURES).runs[0]
 
     assert facts.models == {
         "candidate generate qwen/qwen-model@a-region",

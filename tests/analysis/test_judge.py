@@ -307,7 +307,7 @@ WORSE = {
 }
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     spoilt=st.lists(
         st.tuples(st.integers(0, 319), st.sampled_from(sorted(WORSE))),

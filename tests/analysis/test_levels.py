@@ -23,7 +23,7 @@ def test_loudness_of_the_reference_tone_is_the_standards(rate_hz: int) -> None:
 
     levels = find_levels(an_audio(tone, rate_hz=rate_hz))
 
-    assert levels.loudness_lufs == pytest.approx(-3.01 - 20.0, abs=0.05)
+    assert levels.loudness_lufs == pytest.approx(-3.01 - 20.0, abs=0.1)  # the tolerance of EBU Tech 3341
 
 
 def test_loudness_is_gated_so_that_pauses_do_not_lower_it() -> None:

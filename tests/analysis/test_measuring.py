@@ -43,7 +43,7 @@ def test_a_fault_of_ours_costs_one_row_and_says_so(tmp_path: Path, monkeypatch: 
 
 
 def test_a_worker_computes_in_one_thread_whatever_the_environment_asks_for() -> None:
-    probe = "import analysis.measuring, threading, os; print(os.environ['OMP_NUM_THREADS'], len(os.listdir('/proc/self/task')))"
+    probe = "import analysis.measuring, os; print(os.environ['OMP_NUM_THREADS'], len(os.listdir('/proc/self/task')))"
 
     output = subprocess.run(
         [sys.executable, "-c", probe], env={**os.environ, "OMP_NUM_THREADS": "8"}, capture_output=True, check=True

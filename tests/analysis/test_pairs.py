@@ -11,6 +11,7 @@ from analysis.pairs import (
     answered,
     bad,
     count_pairs,
+    delivered,
     ended_as,
     heard,
     is_sent,
@@ -56,12 +57,13 @@ def test_what_counts_as_sent_and_answered(
     assert pairs.select(is_sent("candidate"), answered("candidate").alias("answered")).row(0) == (sent, is_answered)
 
 
-def test_time_is_compared_where_both_spoke_or_timed_out() -> None:
-    outcomes = ["ok", "timeout_read", "overloaded", "rate_limited"]
-    pairs = some_pairs(4, candidate={"outcome": outcomes})
+def test_time_and_audio_are_compared_where_both_sides_have_some() -> None:
+    outcomes = ["ok", "timeout_read", "overloaded", "rate_limited", "empty_audio"]
+    pairs = some_pairs(5, candidate={"outcome": outcomes})
 
-    assert pairs.select(timed("control", "candidate")).to_series().to_list() == [True, True, False, False]
-    assert pairs.select(heard("control", "candidate")).to_series().to_list() == [True, False, False, False]
+    assert pairs.select(timed("control", "candidate")).to_series().to_list() == [True, True, False, False, False]
+    assert pairs.select(heard("control", "candidate")).to_series().to_list() == [True, False, False, False, False]
+    assert pairs.select(delivered("control", "candidate")).to_series().to_list() == [True, False, False, False, True]
 
 
 def test_a_timeout_and_a_missing_time_are_the_slowest() -> None:
@@ -122,11 +124,16 @@ def test_a_multiple_of_controls_quantile_is_a_limit_on_time() -> None:
 
 
 def test_not_measured_is_not_the_same_as_bad() -> None:
-    pairs = some_pairs(3, candidate={"audio_outcome": ["ok", "empty_audio", None], "first_byte_s": [0.1, None, None]})
+    candidate = {
+        "outcome": ["ok", "ok", "ok", "empty_audio"],
+        "audio_outcome": ["ok", "empty_audio", None, None],
+        "first_byte_s": [0.1, None, None, None],
+    }
+    pairs = some_pairs(4, candidate=candidate)
 
-    assert pairs.select(unmeasured("candidate", "duration_s")).to_series().to_list() == [False, False, True]
-    assert pairs.select(unmeasured("candidate", "first_byte_s")).to_series().to_list() == [False, True, True]
-    assert pairs.select(spoiled("candidate")).to_series().to_list() == [False, True, False]
+    assert pairs.select(unmeasured("candidate", "duration_s")).to_series().to_list() == [False, False, True, False]
+    assert pairs.select(unmeasured("candidate", "first_byte_s")).to_series().to_list() == [False, True, True, False]
+    assert pairs.select(spoiled("candidate")).to_series().to_list() == [False, True, False, False]
 
 
 def test_counts_tell_whose_fault_it_was() -> None:

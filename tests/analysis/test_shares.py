@@ -220,6 +220,20 @@ class TestConditions:
             0
         ] is not (Outcome.FAIL)
 
+    def test_audio_refused_on_arrival_is_a_defect_where_defects_add_up(self) -> None:
+        gate = PairedAny(kind="paired_any", margin_pp=3.0, any=(Condition(feature="clipped_share", above=0.001),))
+        candidate = {
+            "outcome": mostly("ok", 400, empty_audio=30, truncated_audio=10, overloaded=5),
+            "audio_outcome": [None] * 45 + ["ok"] * 355,
+        }
+        pairs = some_pairs(candidate=candidate)
+
+        outcome, counts, _ = judged(gate, pairs)
+
+        assert outcome is Outcome.FAIL
+        assert (counts["candidate_only"], counts["pairs"], counts["left_out"]) == (40, 395, 5)
+        assert judged(CLIPPING, pairs)[1]["left_out"] == 45
+
     def test_controls_own_noise_stands_beside_the_candidates_count(self) -> None:
         noise = some_noise(100, repeat={"duration_s": [1.0] * 7 + [3.0] * 93})
 

@@ -60,7 +60,7 @@ def test_the_room_between_words_is_silence_when_it_is_well_below_them() -> None:
 
 
 def test_sound_without_a_pause_is_speech_all_through() -> None:
-    found = activity(a_tone(seconds=2.0))
+    found = activity(a_tone(200.0, seconds=2.0))  # two periods a block
 
     assert (found.active_s, found.leading_s, found.trailing_s) == (2.0, 0.0, 0.0)
     assert found.speech_level_db == pytest.approx(-20.0, abs=0.1)
@@ -96,7 +96,7 @@ def test_moments_are_speech_where_their_block_is() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(gain_db=st.floats(-25, 20))
+@given(gain_db=st.floats(-15, 20))
 def test_gain_changes_nothing_but_the_levels(gain_db: float) -> None:
     plain, louder = activity(SPEECH), activity((SPEECH * 10 ** (gain_db / 20)).astype(np.float32))
 

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from harness.config import PROJECT
 from harness.errors import ConfigError, ErrorKind, UsageError
 from harness.exchanges import Exchange, Failure, Lane
 from harness.store.journal import read_journal
+from harness.store.runs import Run
 from tests.replayed import a_replayed_run
 
 STATS = "schema = 1\n[stats]\nmin_pairs = 30\nmin_days = 1\n"
@@ -29,6 +31,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Forty fine pairs, replayed once for all tests."""
+    return a_replayed_run(tmp_path_factory.mktemp("sealed"))
+
+
+@pytest.fixture
+def run(home: Path, sealed: Run) -> Run:
+    """A copy of them under `home`."""
+    return Run(Path(shutil.copytree(sealed.path, home / "runs" / sealed.id)))
+
+
 def broken(number: int, lane: Lane, exchange: Exchange) -> Exchange:
     if lane is Lane.CONTROL or number % 5:
         return exchange
@@ -39,9 +53,7 @@ def run_verdict(*arguments: str) -> Result:
     return CliRunner().invoke(verdict, arguments, catch_exceptions=False)
 
 
-def test_a_fine_run_goes_with_exit_status_0_and_the_next_command(home: Path) -> None:
-    run = a_replayed_run(home)
-
+def test_a_fine_run_goes_with_exit_status_0_and_the_next_command(run: Run) -> None:
     result = run_verdict()
 
     assert result.exit_code == 0
@@ -86,8 +98,7 @@ def test_json_is_the_same_to_the_byte_when_asked_again(home: Path) -> None:
     assert json.loads(first.stdout)["exit_status"] == first.exit_code == 3
 
 
-def test_a_run_is_judged_again_by_the_file_that_judged_it(home: Path, tmp_path: Path) -> None:
-    run = a_replayed_run(home)
+def test_a_run_is_judged_again_by_the_file_that_judged_it(run: Run, home: Path, tmp_path: Path) -> None:
     strict = tmp_path / "strict.toml"
     strict.write_text(STATS + ERRORS.replace("25.0", "1.0"))
 
@@ -100,9 +111,8 @@ def test_a_run_is_judged_again_by_the_file_that_judged_it(home: Path, tmp_path: 
     assert len(read_journal(run.judgement).records) == 2
 
 
-def test_a_file_inside_the_project_is_recorded_relative_to_it(home: Path) -> None:
-    a_replayed_run(home)
-
+@pytest.mark.usefixtures("run")
+def test_a_file_inside_the_project_is_recorded_relative_to_it() -> None:
     result = run_verdict("--json", "--thresholds", str(PROJECT / "data" / "demo" / "thresholds.toml"))
 
     assert json.loads(result.stdout)["thresholds"]["name"] == "data/demo/thresholds.toml"
@@ -119,28 +129,24 @@ def test_several_runs_are_judged_together(home: Path) -> None:
     assert (result.exit_code, view["operations"][0]["sample"]["pairs"]) == (0, 40)
 
 
-def test_markdown_begins_with_the_verdict(home: Path) -> None:
-    a_replayed_run(home)
-
+@pytest.mark.usefixtures("run")
+def test_markdown_begins_with_the_verdict() -> None:
     assert run_verdict("--markdown").stdout.splitlines()[0].startswith("**GO** ")
 
 
-def test_json_and_markdown_exclude_each_other(home: Path) -> None:
-    a_replayed_run(home)
-
+@pytest.mark.usefixtures("run")
+def test_json_and_markdown_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="choose one"):
         run_verdict("--json", "--markdown")
 
 
-def test_a_run_that_is_not_there_is_named(home: Path) -> None:
-    a_replayed_run(home)
-
+@pytest.mark.usefixtures("run")
+def test_a_run_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="no such run"):
         run_verdict("20200101T000000Z-none")
 
 
-def test_a_misspelt_thresholds_file_changes_nothing(home: Path, tmp_path: Path) -> None:
-    run = a_replayed_run(home)
+def test_a_misspelt_thresholds_file_changes_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text(STATS + ERRORS.replace("margin_pp", "margin"))
 
     with pytest.raises(ConfigError, match=r"bad\.toml: \[gate\.errors\] margin is not a key here"):

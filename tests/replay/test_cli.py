@@ -91,7 +91,7 @@ def test_a_live_replay_answers_every_leg_and_its_books_agree_with_the_providers(
     assert dict(rows)["modal"] == pytest.approx(ledger.spent_microusd("modal") / 1e6)
     assert dict(rows)["qwen"] <= ledger.spent_microusd("qwen") / 1e6  # voices made beforehand are on no row
     assert billed_by_standins(environment)["qwen voices"] == sum(
-        call["purpose"] in ("clone", "design") for call in ledger.calls.values()
+        call["provider"] == "qwen" and call["purpose"] in ("clone", "design") for call in ledger.calls.values()
     )
 
 

@@ -217,8 +217,8 @@ class Till:
         self.admitted.append(call)
 
     def settle(self, call: PaidCall, microusd: int | None) -> None:
-        assert call in self.admitted
-        assert call not in [settled for settled, _ in self.settled]
+        assert any(call is admitted for admitted in self.admitted)
+        assert not any(call is settled for settled, _ in self.settled)
         self.settled.append((call, microusd))
 
 
@@ -236,7 +236,7 @@ sys.addaudithook(_audit)  # cannot be taken away again, so it listens only insid
 @contextmanager
 def connections() -> Iterator[list[object]]:
     """Every name that is looked up and every connection that is begun in this process meanwhile."""
-    global _connections  # noqa: PLW0603 - the hook has no other way to know
+    global _connections
     _connections = found = []
     try:
         yield found

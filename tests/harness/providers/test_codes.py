@@ -117,6 +117,7 @@ def test_a_dashscope_refusal_is_decided_by_code_then_message_then_status(
     [
         pytest.param(400, "", "'text' is required", K.BAD_REQUEST, id="text missing"),
         pytest.param(400, "", "Unsupported language: X. Supported: Auto", K.UNSUPPORTED, id="language"),
+        pytest.param(400, "", "Unsupported speaker: Cherry. Supported: Vivian", K.UNSUPPORTED, id="speaker"),
         pytest.param(422, "", "body.text: field required", K.BAD_REQUEST, id="validation"),
         pytest.param(401, "modal-http: missing credentials for proxy authorization", None, K.AUTH, id="no key"),
         pytest.param(403, "", None, K.AUTH, id="forbidden"),
@@ -173,5 +174,8 @@ def test_short_private_words_hide_a_message_only_when_they_could_be_anybodys_sec
     assert "你好" not in dashscope_failure(400, "X", "bad text 你好", private=("你好",)).detail
 
 
-def test_a_long_message_is_cut() -> None:
-    assert len(dashscope_failure(400, "X", "x" * 10_000).detail) < 400
+def test_a_code_or_message_of_millions_is_cut_before_it_takes_time() -> None:
+    failure = dashscope_failure(400, "C" * 10_000_000, "x" * 10_000_000, private=("a text of the caller",))
+
+    assert failure.code == "C" * 80
+    assert len(failure.detail) < 450

@@ -87,18 +87,16 @@ async def test_a_synthesis_gives_the_address_of_its_audio(open_api: OpenApi, dea
 
     assert isinstance(spoken, Spoken)
     assert (spoken.url, spoken.audio, spoken.reported_chars) == ("http://oss/x.wav?Signature=X", None, 195)
-    assert spoken.request_id == "r1"
     assert spoken.facts == {"audio_id": "audio_r1", "finish_reason": "stop", "expires_at": 1770650166}
 
 
 async def test_a_synthesis_may_carry_the_audio_itself(open_api: OpenApi, deadline: Deadline) -> None:
     body = {"output": {"audio": {"data": base64.b64encode(a_wav()).decode()}}}
-    async with a_server(says(body, X_Request_Id="from-header")) as server:
+    async with a_server(says(body)) as server:
         spoken = await speak(await open_api(server), deadline)
 
     assert isinstance(spoken, Spoken)
     assert (spoken.url, spoken.audio, spoken.reported_chars) == (None, a_wav(), None)
-    assert spoken.request_id == "from-header"
 
 
 async def test_audio_of_another_request_is_noticed(open_api: OpenApi, deadline: Deadline) -> None:
@@ -112,7 +110,9 @@ async def test_audio_of_another_request_is_noticed(open_api: OpenApi, deadline: 
 @pytest.mark.parametrize(
     ("answer", "kind", "code"),
     [
-        pytest.param(says({"request_id": "r", "code": "Arrearage", "message": ""}, 400), ErrorKind.BILLING, "Arrearage"),
+        pytest.param(
+            says({"request_id": "r", "code": "Arrearage", "message": ""}, 400), ErrorKind.BILLING, "Arrearage"
+        ),
         pytest.param(says({"code": "InternalError", "message": ""}), ErrorKind.OVERLOADED, "InternalError"),
         pytest.param(says({"code": "New", "message": "what?"}), ErrorKind.BAD_RESPONSE, "New"),
         pytest.param(says({"output": {}}), ErrorKind.BAD_RESPONSE, None, id="no audio"),
@@ -155,6 +155,28 @@ async def test_retry_after_is_handed_on(open_api: OpenApi, deadline: Deadline) -
         ]
 
     assert [answer.retry_after_s for answer in answers] == [3.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "request_id"),
+    [
+        pytest.param(says(SPOKEN, X_Request_Id="header"), "r1", id="of the body"),
+        pytest.param(says({"output": SPOKEN["output"]}, X_Request_Id="header"), "header", id="of the header"),
+        pytest.param(says({"code": "Throttling", "request_id": "r9"}, 429), "r9", id="of an error"),
+        pytest.param(sends(b"<html>", 502, X_Request_Id="header"), "header", id="of a gateway"),
+        pytest.param(sends(b"<html>", 502), None, id="of nobody"),
+    ],
+)
+async def test_the_providers_request_id_is_kept_whatever_came_of_it(
+    open_api: OpenApi, deadline: Deadline, answer: Handler, request_id: str | None
+) -> None:
+    async with a_server(answer) as server:
+        api = await open_api(server)
+        said = await api.speak(
+            model="m", text="t", voice="v", language_type="Auto", instructions=None, deadline=deadline
+        )
+
+    assert said.request_id == request_id
 
 
 async def test_a_clone_is_asked_for_as_documented(open_api: OpenApi, deadline: Deadline) -> None:
@@ -208,7 +230,7 @@ async def test_a_design_is_asked_for_as_documented_and_brings_its_preview(
         "parameters": {"sample_rate": 24000, "response_format": "wav"},
     }
     assert isinstance(answer.result, MadeVoice)
-    assert (answer.result.voice_id, answer.result.preview, answer.result.request_id) == ("v-2", a_wav(), "r2")
+    assert (answer.result.voice_id, answer.result.preview, answer.request_id) == ("v-2", a_wav(), "r2")
 
 
 async def test_a_creation_that_names_no_voice_made_no_sense(open_api: OpenApi, deadline: Deadline) -> None:
@@ -316,9 +338,7 @@ async def test_a_call_that_never_left_says_so(
     assert answer.sent is False
 
 
-async def test_a_call_that_may_have_arrived_says_so(
-    open_door: OpenDoor, clock: FakeClock, deadline: Deadline
-) -> None:
+async def test_a_call_that_may_have_arrived_says_so(open_door: OpenDoor, clock: FakeClock, deadline: Deadline) -> None:
     async with a_raw_server(b"", then="reset") as base:
         api = DashScope(await open_door(base), URL(base), QwenSettings(), clock)
 

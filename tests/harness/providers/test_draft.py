@@ -54,7 +54,7 @@ def test_a_draft_with_nothing_in_it_is_an_exchange_that_was_never_sent(clock: Fa
 def test_what_was_filled_in_is_in_the_exchange(clock: FakeClock) -> None:
     draft = a_draft(clock)
     draft.replied(a_reply())
-    draft.model, draft.voice_id, draft.request_id = "vc-1", "voice-1", "r1"
+    draft.model, draft.voice_id, draft.attempts.request_id = "vc-1", "voice-1", "r1"
     draft.reported_chars, draft.download_s, draft.redirect_hops, draft.cold = 5, 0.2, 3, True
     draft.facts["audio_id"] = "audio_r1"
 

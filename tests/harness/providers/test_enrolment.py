@@ -160,7 +160,7 @@ async def test_a_reference_below_qwens_rate_is_told_without_a_call(open_enrolmen
     assert recipe.code == "local.reference_rate"
 
 
-async def test_a_voice_that_was_made_is_paid_for_and_remembered(
+async def test_a_voice_that_was_made_to_be_measured_is_paid_for_and_not_remembered(
     open_enrolment: Open, anna: Voice, deadline: Deadline, clock: FakeClock, registry: VoiceRegistry
 ) -> None:
     till = Till()
@@ -170,10 +170,22 @@ async def test_a_voice_that_was_made_is_paid_for_and_remembered(
 
         made = await enrolment.make(await a_recipe(enrolment, anna), attempts=attempts, deadline=deadline)
 
-        assert enrolment.find(anna) == "v-1"
     assert isinstance(made, MadeVoice)
     assert [(call.purpose, call.worst_microusd) for call in till.admitted] == [("clone", 10_000)]
     assert till.amounts == [10_000]
+    assert registry.all() == {}
+
+
+async def test_a_voice_that_was_prepared_is_remembered(
+    open_enrolment: Open, anna: Voice, deadline: Deadline, clock: FakeClock, registry: VoiceRegistry
+) -> None:
+    async with a_server(says(MADE)) as server:
+        enrolment = await open_enrolment(server)
+        attempts = attempts_of(Till(), deadline, clock)
+
+        voice_id = await enrolment.prepare(await a_recipe(enrolment, anna), attempts=attempts, deadline=deadline)
+
+        assert enrolment.find(anna) == voice_id == "v-1"
     assert registry.all() == {"v-1": key_of(anna)}
 
 
@@ -229,11 +241,10 @@ async def test_a_voice_that_an_unsure_creation_made_is_found_by_its_name(
         voice_id = f"qwen-tts-vc-{recipe.new.name}-voice-20261123120000123-ab12"
         server.answers[:] = [lists("qwen-tts-vc-another-voice-1", voice_id)]
 
-        made = await enrolment.make(recipe, attempts=attempts_of(till, deadline, clock), deadline=deadline)
+        made = await enrolment.prepare(recipe, attempts=attempts_of(till, deadline, clock), deadline=deadline)
 
         assert enrolment.find(anna) == voice_id
-    assert isinstance(made, MadeVoice)
-    assert (made.voice_id, made.reply) == (voice_id, None)
+    assert made == voice_id
     assert [seen.json["input"]["action"] for seen in server.seen] == ["create", "list"]
     assert till.amounts == [None]  # its worst is its price
 

@@ -47,6 +47,8 @@ def test_keys_that_are_new_or_null_do_no_harm() -> None:
         pytest.param(b'{"output":{"audio":"none"}}', id="text for an object"),
         pytest.param(b'{"message":"\\ud800"}', id="half a surrogate pair"),
         pytest.param(b"\xff\xfe{}", id="another encoding"),
+        pytest.param(b'{"request_id":"' + b"r" * 513 + b'"}', id="endless id"),
+        pytest.param(b'{"output":{"audio":{"url":"http://' + b"h" * 8_192 + b'"}}}', id="endless address"),
         pytest.param(b"[" * 100_000, id="deep"),
         pytest.param(b'{"output":' * 100_000, id="deep objects"),
         pytest.param(b'{"usage":{"characters":' + b"9" * 5_000 + b"}}", id="huge number"),

@@ -1,4 +1,3 @@
-import asyncio
 import inspect
 import ssl
 from typing import Any
@@ -61,8 +60,8 @@ CONNECTING, WAITING, READING = Phase.CONNECTING, Phase.WAITING, Phase.READING
         pytest.param(aiohttp.ConnectionTimeoutError(), CONNECTING, ErrorKind.TIMEOUT_CONNECT, id="connect hangs"),
         pytest.param(aiohttp.SocketTimeoutError(), WAITING, ErrorKind.TIMEOUT_READ, id="no reply"),
         pytest.param(aiohttp.SocketTimeoutError(), READING, ErrorKind.TIMEOUT_READ, id="reply stalls"),
-        pytest.param(asyncio.TimeoutError(), CONNECTING, ErrorKind.TIMEOUT_TOTAL, id="deadline while connecting"),
-        pytest.param(asyncio.TimeoutError(), READING, ErrorKind.TIMEOUT_TOTAL, id="deadline while reading"),
+        pytest.param(TimeoutError(), CONNECTING, ErrorKind.TIMEOUT_TOTAL, id="deadline while connecting"),
+        pytest.param(TimeoutError(), READING, ErrorKind.TIMEOUT_TOTAL, id="deadline while reading"),
         pytest.param(aiohttp.ServerDisconnectedError(), WAITING, ErrorKind.UNKNOWN_OUTCOME, id="closed unanswered"),
         pytest.param(aiohttp.ClientOSError(104, "reset"), WAITING, ErrorKind.UNKNOWN_OUTCOME, id="reset unanswered"),
         pytest.param(aiohttp.ClientOSError(104, "reset"), READING, ErrorKind.CONN_RESET, id="reset midway"),

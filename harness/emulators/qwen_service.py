@@ -1,0 +1,55 @@
+"""What every endpoint of the Qwen stand-in works with, and how the scenario makes its calls late or fail."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from aiohttp import web
+
+from harness.clock import Clock
+from harness.emulators.account import Account
+from harness.emulators.calls import Call, Calls
+from harness.emulators.latency import Latency, stall_s
+from harness.emulators.options import QwenOptions
+from harness.emulators.qwen_wire import Refusal
+from harness.emulators.scenarios import Conduct, Fault
+from harness.emulators.sites import break_connection, leave_hanging
+from harness.emulators.studio import Studio
+
+__all__ = ["Service"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One running stand-in."""
+
+    options: QwenOptions
+    conduct: Conduct
+    calls: Calls
+    account: Account
+    studio: Studio
+    clock: Clock
+
+    async def take_time(self, call: Call, latency: Latency, *, chars: int, since_s: float) -> None:
+        """Wait until the real service would be done with a call that came in at `since_s`."""
+        random = call.random("latency")
+        service_s = stall_s(chars, random) if self.conduct.stalls(call) else latency.draw_s(chars, random)
+        due_s = since_s + service_s * self.options.time_scale
+        await self.clock.sleep(due_s - self.clock.monotonic())
+
+    def refuse_if_down(self, fault: Fault | None) -> None:
+        """Fail before any work is done.
+
+        Raises:
+            Refusal: The fault is one of those.
+        """
+        if fault is Fault.INTERNAL_ERROR:
+            # "occured" is the service's own spelling.
+            raise Refusal(500, "InternalError", "An internal error has occured, please try again later.")
+        if fault is Fault.UNAVAILABLE:
+            raise Refusal(503, "ModelUnavailable", "Model is unavailable, please try again later.")
+
+    async def lose_reply(self, request: web.Request, fault: Fault) -> NoReturn:
+        """Let the caller guess whether the work, done and billed by now, was ever begun."""
+        if fault is Fault.RESET:
+            await break_connection(request)
+        await leave_hanging()

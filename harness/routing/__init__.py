@@ -1,0 +1,1 @@
+"""Where a request goes: buckets, breakers, and the order in which switch, flags, rollout and health decide."""

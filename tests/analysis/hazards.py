@@ -1,0 +1,49 @@
+"""Functions that workers run in tests: some of what a decoder can do to its process."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ErrorKind
+
+
+def act(word: str) -> str:
+    """Do what `word` says; answer it in capitals."""
+    verb, _, rest = word.partition(" ")
+    if verb == "segfault" or (verb == "segfault-once" and not _seen(rest)):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if verb == "exit":
+        os._exit(int(rest))
+    if verb == "hang":
+        time.sleep(60)
+    if verb == "complain":
+        os.write(2, b"warning: this file is strange\n")
+    return word.upper()
+
+
+def _seen(mark: str) -> bool:
+    """Whether `mark` was there before; it is now."""
+    path = Path(mark)
+    if path.exists():
+        return True
+    path.touch()
+    return False
+
+
+def measure_or_crash(job: tuple[str, str, str]) -> dict[str, Any]:
+    """Measure as a worker does, but crash over audio that holds the word."""
+    from analysis.measuring import measure_blob
+
+    root, sha256, extension = job
+    path = Path(root) / sha256[:2] / f"{sha256}.{extension}"
+    if path.exists() and b"crash the decoder" in path.read_bytes():
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return measure_blob(job)
+
+
+def measure_slowly(job: tuple[str, str, str]) -> dict[str, Any]:
+    """A row after 5 ms, whatever the audio."""
+    time.sleep(0.005)
+    return {"outcome": ErrorKind.BAD_AUDIO.value, "duration_s": None, "more": {"reason": "slow"}}

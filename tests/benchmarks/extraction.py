@@ -1,0 +1,130 @@
+"""How much audio a core measures in an hour, beside the floor and beside librosa called feature by feature.
+
+    python -m tests.benchmarks.extraction [--clips 24]
+
+Everything runs on the same clips in the same run: compare the rows with each other, not with another machine's. The
+clips are different synthetic voices of 10 s at 24 kHz, 16 bit, as Qwen delivers them, seven eighths of it speech: what
+is silent costs less. CPU is of one thread; the pool's rows are wall time and tell of a busy machine, too.
+"""
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse  # noqa: E402
+import io  # noqa: E402
+import resource  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import librosa  # noqa: E402
+import numpy as np  # noqa: E402
+import pyloudnorm  # noqa: E402
+import soundfile  # noqa: E402
+
+from analysis.audio import decode  # noqa: E402
+from analysis.features import measure  # noqa: E402
+from analysis.spectrum import HOP, N_FFT, RATE_HZ, Spectrum  # noqa: E402
+from analysis.workers import WorkerPool  # noqa: E402
+from harness.store.blobs import BlobStore  # noqa: E402
+from tests.analysis.sounds import a_file, an_utterance  # noqa: E402
+
+CLIP_S = 10.0
+GOAL_H = 150.0  # hours of audio a core-hour
+
+
+def floor(data: bytes) -> None:
+    """The least that any feature needs: decoded, resampled, transformed once."""
+    Spectrum(decode(data).mono_at(RATE_HZ))
+
+
+def naive(data: bytes) -> None:
+    """The same numbers from librosa's own functions on the sound, one after another."""
+    native, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32")
+    y, _ = librosa.load(io.BytesIO(data), sr=RATE_HZ)
+    frames = {"y": y, "n_fft": N_FFT, "hop_length": HOP}
+    librosa.effects.split(y, top_db=40)
+    librosa.feature.spectral_centroid(sr=RATE_HZ, **frames).mean()
+    librosa.feature.spectral_rolloff(sr=RATE_HZ, **frames).mean()
+    librosa.feature.spectral_bandwidth(sr=RATE_HZ, **frames).mean()
+    librosa.feature.spectral_flatness(**frames).mean()
+    librosa.feature.mfcc(sr=RATE_HZ, n_mfcc=13, **frames).mean(axis=1)
+    f0_hz = librosa.yin(y, fmin=60, fmax=600, sr=RATE_HZ, frame_length=N_FFT, hop_length=HOP)
+    np.percentile(f0_hz, [25, 50, 75])
+    pyloudnorm.Meter(rate_hz).integrated_loudness(native)
+
+
+def cpu_s(function: Callable[[bytes], object], clips: Sequence[bytes]) -> float:
+    """CPU seconds a clip, the median of three rounds; the first call is not counted."""
+    function(clips[0])
+    rounds = []
+    for _ in range(3):
+        started_s = time.process_time()
+        for clip in clips:
+            function(clip)
+        rounds.append((time.process_time() - started_s) / len(clips))
+    return sorted(rounds)[1]
+
+
+def pool_s(clips: Sequence[bytes], processes: int) -> float:
+    """Wall seconds a clip through the store and a pool that has warmed up."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = BlobStore(Path(folder))
+        jobs = [(folder, store.put(clip, "wav"), "wav") for clip in clips]
+        pool = WorkerPool("analysis.measuring:measure_blob", processes=processes, deadline_s=60.0)
+        answers = pool.run(jobs)
+        for _ in range(4 * processes):
+            next(answers)
+        started_s = time.monotonic()
+        left = sum(1 for _ in answers)
+        return (time.monotonic() - started_s) / left
+
+
+def import_cost() -> tuple[float, float]:
+    """CPU seconds and peak MiB of a process that only imports what a worker needs."""
+    probe = (
+        "import time, resource; import analysis.measuring; "
+        "print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    runs = [subprocess.run([sys.executable, "-c", probe], capture_output=True, check=True) for _ in range(3)]
+    cpu, mib = zip(*([float(word) for word in run.stdout.split()] for run in runs), strict=True)
+    return sorted(cpu)[1], max(mib)
+
+
+def row(name: str, seconds: float, floor_s: float) -> None:
+    hours = CLIP_S / seconds
+    print(f"{name:<44} {seconds * 1e3:8.2f} ms a clip {hours:8.0f} h/h {seconds / floor_s:7.2f}x the floor")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=40)
+    clips = [
+        a_file(an_utterance(7, word_s=1.257, f0_hz=80.0 + 5 * number, rate_hz=24_000, seed=number), rate_hz=24_000)
+        for number in range(parser.parse_args().clips)
+    ]
+    print(f"{len(clips)} clips of {CLIP_S:g} s, 24 kHz, 16 bit; load {os.getloadavg()[0]:.1f}\n")
+    floor_s, ours_s, naive_s = (cpu_s(function, clips) for function in (floor, measure, naive))
+    row("floor: decode, resample, one transform", floor_s, floor_s)
+    row("cutover's features", ours_s, floor_s)
+    row("librosa, feature by feature", naive_s, floor_s)
+    for processes in (1, 2):
+        row(f"pool of {processes}, from the store, wall time", pool_s(clips, processes), floor_s)
+    cpu, mib = import_cost()
+    print(f"\nworker's imports: {cpu:.2f} s of CPU, once for all workers where the system forks; {mib:.0f} MiB")
+    longest = a_file(np.tile(an_utterance(20, rate_hz=24_000), 61)[: 24_000 * 600], rate_hz=24_000)
+    before = time.process_time()
+    measure(longest)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"longest audio, 600 s: {time.process_time() - before:.2f} s of CPU, {peak_mib:.0f} MiB at the peak")
+    verdict = "met" if CLIP_S / ours_s >= GOAL_H else "MISSED"
+    print(f"goal of {GOAL_H:g} hours of audio a core-hour: {verdict}")
+
+
+if __name__ == "__main__":
+    main()

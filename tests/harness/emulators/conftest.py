@@ -1,0 +1,25 @@
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from harness.emulators.server import running_modal, running_qwen
+from tests.harness.emulators.callers import Caller
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def qwen(session: aiohttp.ClientSession) -> AsyncIterator[Caller]:
+    async with running_qwen() as standin:
+        yield Caller(session, standin.base_url)
+
+
+@pytest.fixture
+async def modal(session: aiohttp.ClientSession) -> AsyncIterator[Caller]:
+    async with running_modal() as standin:
+        yield Caller(session, standin.base_url)
