@@ -39,10 +39,12 @@ class _Section(BaseModel):
 
 
 class QuotaSettings(_Section):
-    """How much of a provider a replay may use."""
+    """What a provider allows the whole account, and how much of it a replay may use."""
 
-    per_minute: Annotated[int, Field(gt=0)] = 120
-    per_second: Annotated[int, Field(gt=0)] = 2
+    per_minute: Annotated[float, Field(gt=0)] = 180.0
+    per_second: Annotated[float, Field(gt=0)] = 3.0
+    share: Annotated[float, Field(gt=0, le=1)] = 0.2  # limits are per account: production needs the rest
+    ramp_s: Annotated[float, Field(ge=0)] = 60.0  # from nothing to full rate; a steep start is throttled by itself
 
 
 class QwenSettings(_Section):
@@ -66,7 +68,7 @@ class QwenSettings(_Section):
     deadline_s: float = 120.0  # for all attempts together
     max_attempts: Annotated[int, Field(ge=1)] = 3
     max_reply_bytes: int = 64 * 1024 * 1024
-    quota: QuotaSettings = QuotaSettings()  # two thirds of the 180 a minute of providers.md A8
+    quota: QuotaSettings = QuotaSettings()  # 180 a minute by providers.md A8
 
 
 class ModalSettings(_Section):
@@ -85,7 +87,7 @@ class ModalSettings(_Section):
     max_attempts: Annotated[int, Field(ge=1)] = 2
     max_redirects: int = 30
     max_reply_bytes: int = 64 * 1024 * 1024
-    quota: QuotaSettings = QuotaSettings(per_minute=600, per_second=20)
+    quota: QuotaSettings = QuotaSettings(per_minute=600, per_second=20, share=1.0, ramp_s=0.0)
 
 
 class ReplaySettings(_Section):

@@ -104,7 +104,7 @@ def _empty(state: Path) -> None:
 def _environment(name: str, addresses: Mapping[str, Mapping[str, str]], time_scale: float) -> dict[str, str]:
     """The settings of the demo, as a person would export them."""
     urls = [url for standin in addresses.values() for url in standin.values()]
-    per_minute = int(120 / time_scale)  # two thirds of what the stand-in allows
+    per_minute = int(120 / time_scale)  # two thirds of what the stand-in allows, with nobody else there
     return {
         **os.environ,
         "CUTOVER_ALLOW_HOSTS": ",".join(url.removeprefix("http://") for url in urls),
@@ -114,6 +114,8 @@ def _environment(name: str, addresses: Mapping[str, Mapping[str, str]], time_sca
         "CUTOVER_QWEN__DEADLINE_S": str(max(5.0, 120.0 * time_scale)),
         "CUTOVER_QWEN__QUOTA__PER_MINUTE": str(per_minute),
         "CUTOVER_QWEN__QUOTA__PER_SECOND": str(max(1, per_minute // 60)),
+        "CUTOVER_QWEN__QUOTA__SHARE": "1",
+        "CUTOVER_QWEN__QUOTA__RAMP_S": str(60 * time_scale),
         "CUTOVER_MODAL__BASE_URL": addresses["modal"]["base_url"],
         "CUTOVER_MODAL__ACCOUNT": f"demo-{name}",
         "CUTOVER_MODAL__QUOTA__PER_MINUTE": str(per_minute),

@@ -1,35 +1,76 @@
-"""How fast a replay may call each provider: per second and per minute, whatever asks.
+"""How fast a replay may call each provider: its share of the account, ramped up, slower after a 429.
 
 asyncio-throttle is the guard. Each throttle stands behind a lock: bare, every waiter polls it and newcomers barge in
 (measured: 36 % of a core for a thousand waiters, against 0.9 %).
 """
 
 import asyncio
+from typing import Final
 
 from asyncio_throttle import Throttler  # type: ignore[attr-defined]  # exported, without saying so
 
+from harness.clock import Clock, SystemClock
 from harness.config import QuotaSettings
 
 __all__ = ["Quota"]
+
+# Additive increase, multiplicative decrease: halved by a 429, at most once a second, then 1 % of the whole back every
+# second. The floor keeps a replay alive that production has crowded out.
+_DECREASE: Final = 0.5
+_INCREASE_PER_S: Final = 0.01
+_FLOOR: Final = 1 / 16
+_ONE_DECREASE_S: Final = 1.0
+_RAMP_FLOOR: Final = 0.05
 
 
 class Quota:
     """Admits calls to one provider in order, never above its rates in any window."""
 
-    def __init__(self, settings: QuotaSettings) -> None:
-        self._throttlers = [
-            Throttler(rate_limit=settings.per_minute, period=60.0),
-            Throttler(rate_limit=settings.per_second, period=1.0),
-        ]
+    def __init__(self, settings: QuotaSettings, *, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._windows = (
+            (settings.per_minute * settings.share, 60.0, Throttler(rate_limit=1, period=60.0)),
+            (settings.per_second * settings.share, 1.0, Throttler(rate_limit=1, period=1.0)),
+        )
         self._lock = asyncio.Lock()
+        self._began_s: float | None = None
+        self._slowed = 1.0  # the factor right after the latest 429 …
+        self._slowed_at_s = 0.0  # … and when that was
         self.waiting = 0  # callers not yet admitted
+        self.throttled = 0  # 429s seen
 
     async def admit(self) -> None:
         """Wait for a place in every window."""
         self.waiting += 1
         try:
             async with self._lock:
-                for throttler in self._throttlers:
+                for calls, period_s, throttler in self._windows:
+                    self._set(throttler, calls, period_s)
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # ships no types
         finally:
             self.waiting -= 1
+
+    def slow_down(self) -> None:
+        """Take note of a 429."""
+        now_s = self._clock.monotonic()
+        self.throttled += 1
+        if self._slowed == 1.0 or now_s - self._slowed_at_s >= _ONE_DECREASE_S:
+            self._slowed = max(_FLOOR, self.factor() * _DECREASE)
+            self._slowed_at_s = now_s
+
+    def factor(self) -> float:
+        """The part of its share that the replay takes right now, above 0 and up to 1."""
+        now_s = self._clock.monotonic()
+        recovered = min(1.0, self._slowed + _INCREASE_PER_S * (now_s - self._slowed_at_s))
+        if self._began_s is None:
+            self._began_s = now_s
+        ramp_s = self._settings.ramp_s
+        ramped = 1.0 if not ramp_s else min(1.0, max(_RAMP_FLOOR, (now_s - self._began_s) / ramp_s))
+        return recovered * ramped
+
+    def _set(self, throttler: Throttler, calls: float, period_s: float) -> None:
+        """Allow `calls` a period, times the factor; below one, one call in a longer period."""
+        allowed = calls * self.factor()
+        throttler.rate_limit = max(1, int(allowed))
+        throttler.period = period_s * max(1.0, throttler.rate_limit / allowed)

@@ -153,11 +153,19 @@ class Replay:
                 exchange = await route.provider.synthesize(capture.request, admission=admission, deadline=deadline)
             finally:
                 admission.close()
+        self._heed_throttling(route, exchange)
         audio_sha256 = await self._store(exchange)
         self._keep(leg, exchange, due=due, admission=admission, audio_sha256=audio_sha256)
         await self.book.commit()
         await self._forget_voice(route, capture, exchange)
         self._advance(exchange)
+
+    def _heed_throttling(self, route: Route, exchange: Exchange) -> None:
+        """Slow down for every attempt that the provider throttled, however the request ended."""
+        failed = exchange.facts.get("failed_attempts", [])
+        attempts = [*(failed if isinstance(failed, list) else []), exchange.outcome]
+        for _ in range(attempts.count(ErrorKind.RATE_LIMITED.value)):
+            route.quota.slow_down()
 
     def _admission(self, key: str, route: Route) -> LegAdmission:
         return LegAdmission(key, quota=route.quota, budget=self.budget, book=self.book, clock=self.clock)

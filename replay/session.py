@@ -113,13 +113,13 @@ class Session:
         qwen, modal = self.settings.qwen, self.settings.modal
         control = Route(
             provider=self.providers[Lane.CONTROL],
-            quota=Quota(modal.quota),
+            quota=Quota(modal.quota, clock=self.clock),
             region=modal.region,
             deadline_s=modal.deadline_s,
         )
         candidate = Route(
             provider=self.providers[Lane.CANDIDATE],
-            quota=Quota(qwen.quota),
+            quota=Quota(qwen.quota, clock=self.clock),
             region=qwen.region,
             deadline_s=qwen.deadline_s,
         )

@@ -46,8 +46,8 @@ def _plan(session: Session) -> dict[str, Any]:
     counts = plan.leg_counts()
     settings = session.settings
     rates = {
-        "qwen": min(settings.qwen.quota.per_second, settings.qwen.quota.per_minute / 60),
-        "modal": min(settings.modal.quota.per_second, settings.modal.quota.per_minute / 60),
+        name: quota.share * min(quota.per_second, quota.per_minute / 60)
+        for name, quota in (("qwen", settings.qwen.quota), ("modal", settings.modal.quota))
     }
     by_provider: Counter[str] = Counter()
     lanes = {}

@@ -28,6 +28,8 @@ def running_standins(home: Path, *options: str) -> Iterator[dict[str, str]]:
             "CUTOVER_QWEN__API_KEY": "sk-stand-in",
             "CUTOVER_QWEN__QUOTA__PER_MINUTE": "100000",
             "CUTOVER_QWEN__QUOTA__PER_SECOND": "1000",
+            "CUTOVER_QWEN__QUOTA__SHARE": "1",
+            "CUTOVER_QWEN__QUOTA__RAMP_S": "0",
             "CUTOVER_MODAL__BASE_URL": addresses["modal"]["base_url"],
             "CUTOVER_MODAL__QUOTA__PER_MINUTE": "100000",
             "CUTOVER_MODAL__QUOTA__PER_SECOND": "1000",

@@ -162,8 +162,8 @@ def _differences(contrasts: pl.DataFrame) -> None:
         height="content",
     )
     st.caption(
-        "One time noise is what the control differs from its own repetition in all but one of twenty requests. "
-        "Small print for the ear: it orders this list and decides nothing."
+        "1 × noise is as much as the control differs from its own repetition in all but one of twenty requests. "
+        "It orders the list and decides nothing."
     )
 
 

@@ -61,12 +61,12 @@ def _not_judged(sealed: Sealed, facts: Mapping[str, Any]) -> None:
 def _verdict(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     decision = Decision(overall["decision"])
     look = DECISIONS[decision]
-    with st.container(border=True, key=f"verdict-{decision.value}"):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="large"):
-            st.title(f":{look.name}[{look.icon} {look.word}]", anchor=False, width="content")
-            with st.container(key="reason", gap="xsmall"):
-                st.text(overall["reason"])
-                widgets.note(_evidence(overall, facts), "evidence")
+    panel = st.container(border=True, key=f"verdict-{decision.value}")
+    with panel.container(horizontal=True, wrap=False, vertical_alignment="center", gap="large"):
+        st.title(f":{look.name}[{look.icon} {look.word}]", anchor=False, width="content")
+        with st.container(key="reason", gap="xsmall"):
+            st.text(overall["reason"])
+            widgets.note(_evidence(overall, facts), "evidence")
 
 
 def _evidence(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -163,7 +163,7 @@ def _obstacles(gates: pl.DataFrame) -> None:
         look = OUTCOMES[Outcome(row["outcome"])]
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             st.badge(look.word, icon=look.icon, color=look.name, width=140)  # type: ignore[arg-type] # as in widgets.badge
-            st.text(f"{row['operation']}: {row['reason']}")
+            st.text(f"{row['operation']}: {row['reason']}", width="stretch")
 
 
 def _sorted(gates: pl.DataFrame) -> list[dict[str, Any]]:

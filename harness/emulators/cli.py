@@ -75,9 +75,7 @@ def _common(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @click.option(
     "--audio-port",
     type=click.IntRange(0, 65_535),
-    default=_AUDIO_PORT,
-    show_default=True,
-    help="Where the audio lies: another host there, another port here.",
+    help=f"Where the audio lies: another host there, another port here  [default: {_AUDIO_PORT}; any with --port 0].",
 )
 @click.option("--api-key", help="Accept only this key  [default: every key that begins with sk-].")
 @click.option("--retired", multiple=True, metavar="MODEL", help="Answer as if this model were taken off; repeatable.")
@@ -95,11 +93,20 @@ def _common(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     show_default=True,
     help="Refuse longer texts; 0 takes any length.",
 )
-def qwen(as_json: bool, until_stdin_closes: bool, retired: tuple[str, ...], max_chars: int, **options: Any) -> None:
+def qwen(
+    as_json: bool,
+    until_stdin_closes: bool,
+    retired: tuple[str, ...],
+    max_chars: int,
+    audio_port: int | None,
+    **options: Any,
+) -> None:
     """Stand in for the official Qwen API (DashScope)."""
     from harness.emulators.server import running_qwen
 
-    chosen = QwenOptions(retired=frozenset(retired), max_chars=max_chars or None, **options)
+    if audio_port is None:
+        audio_port = _AUDIO_PORT if options["port"] else 0
+    chosen = QwenOptions(retired=frozenset(retired), max_chars=max_chars or None, audio_port=audio_port, **options)
     _serve(running_qwen(chosen), _qwen_advice, as_json=as_json, until_stdin_closes=until_stdin_closes)
 
 

@@ -22,9 +22,7 @@ from harness.emulators.studio import Studio
 
 __all__ = ["qwen_application"]
 
-_MAX_BODY_BYTES: Final = (
-    16 << 20
-)  # a reference of 10 MB, its JSON, and room to refuse a larger one by name
+_MAX_BODY_BYTES: Final = 16 << 20  # a reference of 10 MB, its JSON, and room to refuse a larger one by name
 
 
 def qwen_application(

@@ -79,7 +79,7 @@ SCENARIOS: Final = MappingProxyType(
     {
         "healthy": Conduct(),
         "slow": Conduct(stalled_share=0.25),
-        "flaky": Conduct(faulty_share=0.11),
+        "flaky": Conduct(faulty_share=0.13),
         "degraded": Conduct(damaged_share=0.20),
         "costly": Conduct(bill_factor=3),
     }

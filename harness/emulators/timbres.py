@@ -23,26 +23,29 @@ class Timbre:
     """How one voice sounds, in terms of espeak-ng."""
 
     name: str
-    variant: str  # a file of the wheel's voices/!v: sets the formants
-    pitch: int  # 0 to 100: puts the median at `median_hz`, mean over the ten languages, measured
-    median_hz: float
+    variant: str  # a file of the folder `variants`: sets formants and pitch
+    median_hz: float  # of the fundamental, mean over the ten languages, measured
     pitch_range: int = 45  # 0 to 100
     words_per_minute: int = 172
     formant_shift: float = 1.0  # of all formants; the pitch is set back by as much
 
 
-# The pitches are a factor 1.2 apart, 84 to 251 Hz: one spoken sentence is heard within 7 % of its voice's median.
+def _member(name: str, median_hz: float, words_per_minute: int = 172) -> Timbre:
+    return Timbre(name=name, variant=name, median_hz=median_hz, words_per_minute=words_per_minute)
+
+
+# The pitches are a factor 1.2 apart: one spoken sentence is heard within 7 % of its voice's median.
 CAST: Final = MappingProxyType(
     {
         timbre.name: timbre
         for timbre in (
-            Timbre(name="bass", variant="m8", pitch=52, median_hz=84.0, words_per_minute=166),
-            Timbre(name="baritone", variant="m1", pitch=60, median_hz=101.0),
-            Timbre(name="tenor", variant="Reed", pitch=57, median_hz=121.0, pitch_range=50),
-            Timbre(name="contralto", variant="steph", pitch=31, median_hz=145.0),
-            Timbre(name="alto", variant="f4", pitch=51, median_hz=174.0, pitch_range=40),
-            Timbre(name="mezzo", variant="f3", pitch=54, median_hz=209.0, words_per_minute=178),
-            Timbre(name="soprano", variant="linda", pitch=59, median_hz=251.0),
+            _member("bass", 84.0, 166),
+            _member("baritone", 101.0),
+            _member("tenor", 121.0, 176),
+            _member("contralto", 145.0),
+            _member("alto", 174.0, 168),
+            _member("mezzo", 209.0, 178),
+            _member("soprano", 251.0),
         )
     }
 )

@@ -101,7 +101,7 @@ def _spoken(line: Line, *, pace: float, bend: float) -> Samples:
         _readable(line.text, language),
         voice=f"{_VOICES.get(language, language)}+{timbre.variant}",
         words_per_minute=round(timbre.words_per_minute * pace / shift),
-        pitch=min(100, max(0, timbre.pitch + steps)),
+        pitch=50 + steps,
         pitch_range=timbre.pitch_range,
     )
     resampled: Samples = soxr.resample(raw.astype(np.float32), engine.RATE_HZ * shift, RATE_HZ, quality="MQ")

@@ -11,6 +11,7 @@ __all__ = ["Audio", "Envelope", "Listed", "Output", "Usage", "read_envelope"]
 
 
 _Short = Annotated[str, Field(max_length=512)]  # names and ids, which are kept; a message is cut later
+_Count = Annotated[int, Field(ge=0, lt=2**53)]  # what JSON can carry without loss, and a table can hold
 _Address = Annotated[str, Field(max_length=8_192)]
 
 
@@ -23,14 +24,14 @@ class Audio(_Part):
 
     data: str | None = None
     url: _Address | None = None  # signed: the query is a credential
-    expires_at: int | None = None  # UNIX seconds
+    expires_at: _Count | None = None  # UNIX seconds
     id: _Short | None = None
 
 
 class Usage(_Part):
     """What is billed."""
 
-    characters: Annotated[int, Field(ge=0)] | None = None
+    characters: _Count | None = None
 
 
 class Listed(_Part):
@@ -51,7 +52,7 @@ class Output(_Part):
     fallback_mode: bool | None = None
     fallback_reason: _Short | None = None
     voice_list: list[Listed] | None = None
-    total_count: int | None = None
+    total_count: _Count | None = None
 
 
 class Envelope(_Part):

@@ -4,13 +4,12 @@ It keeps no voices: the reference goes along with every call. It bills seconds o
 """
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from random import Random
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from pydantic import SecretStr
 from yarl import URL
@@ -32,6 +31,9 @@ from harness.providers.retry import RetryPolicy, retry_after_s
 from harness.speech import SpeechRequest, Voice
 
 __all__ = ["ModalProvider"]
+
+
+_LONGEST_CALL_S: Final = 86_400.0  # the most a function may run on Modal (providers.md B1)
 
 
 class _Work(NamedTuple):
@@ -200,7 +202,7 @@ class ModalProvider:
             return None
 
     async def _wait_at(self, url: URL, deadline: Deadline) -> Answer[Reply]:
-        reply = await self._door.send("GET", url, keyed=True, deadline=deadline)
+        reply = await self._door.send("GET", url, deadline=deadline)
         return Answer(result=reply.failure if isinstance(reply, Fault) else reply)
 
 
@@ -219,10 +221,10 @@ def _secrets(key: SecretStr | None, secret: SecretStr | None) -> dict[str, str]:
 def _gpu_seconds(reply: Reply) -> tuple[float, str]:
     """Seconds of the GPU that a reply stands for: as it says, else all the time it took, and on which basis."""
     try:
-        reported_s = float(reply.headers.get("x-inference-seconds", "nan"))
+        reported_s = float(reply.headers.get("x-inference-seconds", "-1"))
     except ValueError:
-        reported_s = math.nan
-    if math.isfinite(reported_s) and reported_s >= 0:
+        reported_s = -1.0
+    if 0 <= reported_s <= _LONGEST_CALL_S:
         return reported_s, "reported GPU seconds"
     return reply.total_s, "wall time as GPU seconds"
 

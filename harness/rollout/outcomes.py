@@ -4,6 +4,7 @@ Ids, texts and callers stay out: these lines are counted, never looked up.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,6 +68,8 @@ def from_line(line: bytes) -> LiveOutcome:
     """
     try:
         at_s, process, operation, lane, kind, slow, caller_failed, microusd, chars, troubles, change = json.loads(line)
+        if not math.isfinite(at_s):
+            raise ValueError("no time")
         return LiveOutcome(
             at_s=float(at_s),
             process=str(process),

@@ -166,4 +166,3 @@ def _stepped(before: Rollouts, step: Step, operations: Iterable[Operation]) -> R
         if rollout is not None:
             of[operation] = rollout
     return before if of == dict(before.of) else Rollouts(version=before.version + 1, of=MappingProxyType(of))
-

@@ -11,12 +11,12 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from harness.errors import CaptureError, ErrorKind
+from harness.errors import ErrorKind
 from replay.importers.exchanges import HttpExchange, HttpReply
 from replay.importers.http_message import RequestLine
 from replay.importers.json_body import load_object
 from replay.importers.json_items import Item, items_at
-from replay.importers.records import LeftOut, Skipped, Unusable
+from replay.importers.records import ForeignFormat, LeftOut, Skipped, Unusable
 from replay.importers.unpacking import MAX_RECORD_BYTES, Readable
 
 __all__ = ["read_har"]
@@ -38,11 +38,13 @@ _NET_ERRORS: Final = MappingProxyType(
 )
 
 
-def read_har(source: Readable, *, wanted: Callable[[RequestLine], bool]) -> Iterator[tuple[int, HttpExchange | LeftOut]]:
+def read_har(
+    source: Readable, *, wanted: Callable[[RequestLine], bool]
+) -> Iterator[tuple[int, HttpExchange | LeftOut]]:
     """Every entry with its number: a speech request with its reply, or why it is left out.
 
     Raises:
-        CaptureError: There is no `log.entries` with an object in it.
+        ForeignFormat: There is no `log.entries` with an object in it.
     """
     number = 0
     for number, item in enumerate(items_at(source, _ENTRIES), start=1):
@@ -51,7 +53,7 @@ def read_har(source: Readable, *, wanted: Callable[[RequestLine], bool]) -> Iter
         except LeftOut as reason:
             yield number, reason
     if not number:
-        raise CaptureError('there is no entry in "log.entries"; export the traffic anew as HAR with content')
+        raise ForeignFormat('there is no entry in "log.entries"; export the traffic anew as HAR with content')
 
 
 def _entry(item: Item) -> dict[str, Any]:

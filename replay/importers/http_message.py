@@ -12,7 +12,17 @@ from urllib.parse import urlsplit
 from replay.importers.records import Unusable
 from replay.importers.unpacking import MAX_RECORD_BYTES
 
-__all__ = ["MAX_HEAD_BYTES", "WANTED", "Head", "RequestLine", "read_body", "read_head", "request_line", "status_of", "uncoded"]
+__all__ = [
+    "MAX_HEAD_BYTES",
+    "WANTED",
+    "Head",
+    "RequestLine",
+    "read_body",
+    "read_head",
+    "request_line",
+    "status_of",
+    "uncoded",
+]
 
 WANTED: Final = frozenset(
     {"host", "content-type", "content-length", "content-encoding", "transfer-encoding", "x-dashscope-sse"}

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from harness.errors import CaptureError
 from replay.importers.exchanges import HttpExchange, HttpReply
 from replay.importers.http_message import RequestLine, uncoded
-from replay.importers.records import LeftOut, Skipped, Unusable
+from replay.importers.records import ForeignFormat, LeftOut, Skipped, Unusable
 from replay.importers.tnetstring import Malformed, TooLarge, Value, read_value
 from replay.importers.unpacking import MAX_RECORD_BYTES, Readable
 
@@ -25,7 +24,7 @@ def read_mitmproxy(
     """Every flow with its number: a speech request with its reply, or why it is left out.
 
     Raises:
-        CaptureError: The first flow is none.
+        ForeignFormat: The first flow is none.
     """
     number = 0
     while True:
@@ -36,10 +35,13 @@ def read_mitmproxy(
         except EOFError:
             return
         except TooLarge as error:
-            yield number, Unusable(f"the flow has {error.size_bytes} bytes, more than the {max_flow_bytes} that are read")
+            yield (
+                number,
+                Unusable(f"the flow has {error.size_bytes} bytes, more than the {max_flow_bytes} that are read"),
+            )
         except Malformed:
             if number == 1:
-                raise CaptureError("this is no mitmproxy flow file; name its format with --format") from None
+                raise ForeignFormat("this is no mitmproxy flow file; name its format with --format") from None
             yield number, Unusable("the flow is damaged or cut short; nothing behind it can be read")
             return
         except LeftOut as reason:
@@ -133,7 +135,9 @@ def _latin(value: Value) -> str:
 
 
 def _number(value: Value) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12 else None
+    return (
+        float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12 else None
+    )
 
 
 def _between(start: float | None, end: float | None) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["LeftOut", "Place", "Read", "Recording", "Skipped", "SpeechCall", "Unusable"]
+__all__ = ["ForeignFormat", "LeftOut", "Place", "Read", "Recording", "Skipped", "SpeechCall", "Unusable"]
 
 
 class Place(NamedTuple):
@@ -20,8 +20,11 @@ class Place(NamedTuple):
         return f"{self.file} record {self.record}"
 
 
-class LeftOut(Exception):  # noqa: N818 - an outcome that travels as a value
-    """A record that gives no capture. The reason never quotes what was in the record."""
+class LeftOut(Exception):
+    """A record that gives no capture: raised where it is found, and passed on as a value.
+
+    The reason never quotes what was in the record.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -34,6 +37,10 @@ class Skipped(LeftOut):
 
 class Unusable(LeftOut):
     """It was meant to be a speech request and cannot be replayed: cut short, mangled, not expressible."""
+
+
+class ForeignFormat(ValueError):
+    """A file is not of the format it is read as; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ def _value(payload: memoryview, kind: int, depth: int) -> Value:
             return _text(payload)
         case "#" | "^":
             return _number(payload, chr(kind))
-        case "!" if payload in (b"true", b"false"):
-            return bool(payload == b"true")
+        case "!" if bytes(payload[:6]) in (b"true", b"false"):
+            return payload[:1] == memoryview(b"t")
         case "~" if not payload:
             return None
         case "]":

@@ -82,7 +82,9 @@ class _Zlib:
 
     def read(self, size: int, /) -> bytes:
         while not self._inflater.eof:
-            if not self._packed and not (self._packed := self._file.read(_PIECE_BYTES)):
+            if not self._packed:
+                self._packed = self._file.read(_PIECE_BYTES)
+            if not self._packed:
                 raise EOFError
             unpacked = self._inflater.decompress(self._packed, size)
             self._packed = self._inflater.unconsumed_tail
@@ -106,9 +108,11 @@ class _Zstd:
 
     def read(self, size: int, /) -> bytes:
         while not self._unpacked:
-            if not self._packed and not (self._packed := self._file.read(self._PACKED_BYTES)):
-                if self._begun:
-                    raise EOFError
+            if not self._packed:
+                self._packed = self._file.read(self._PACKED_BYTES)
+            if not self._packed and self._begun:
+                raise EOFError
+            if not self._packed:
                 return b""
             self._begun = True
             self._unpacked = self._frame.decompress(self._packed)

@@ -32,17 +32,6 @@ def _seen(mark: str) -> bool:
     return False
 
 
-def measure_or_crash(job: tuple[str, str, str]) -> dict[str, Any]:
-    """Measure as a worker does, but crash over audio that holds the word."""
-    from analysis.measuring import measure_blob
-
-    root, sha256, extension = job
-    path = Path(root) / sha256[:2] / f"{sha256}.{extension}"
-    if path.exists() and b"crash the decoder" in path.read_bytes():
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return measure_blob(job)
-
-
 def measure_slowly(job: tuple[str, str, str]) -> dict[str, Any]:
     """A row after 5 ms, whatever the audio."""
     time.sleep(0.005)

@@ -25,7 +25,7 @@ from harness.store.runs import Run, audio_store
 from tests.analysis.sounds import a_file, a_silence, an_utterance
 from tests.builders import NOON, a_capture, a_leg, an_exchange
 
-HAZARD = "tests.analysis.hazards:measure_or_crash"
+HAZARD = "tests.analysis.crashing:measure_or_crash"
 SLOW = "tests.analysis.hazards:measure_slowly"
 
 
@@ -176,12 +176,15 @@ def wait_for(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) 
 def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path) -> None:
     run = slow_run(tmp_path, 200)
     script = (
-        "from pathlib import Path\n"
-        "from tests.analysis.test_extraction import SLOW, quiet, settings_for\n"
+        "from io import StringIO\n"
         "from analysis.extraction import extract\n"
-        "from harness.store.runs import Run\n"
+        "from harness.config import Settings\n"
+        "from harness.progress import ProgressReport\n"
+        "from harness.store.runs import find_run\n"
         "if __name__ == '__main__':\n"
-        f"    extract(Run(Path({str(run.path)!r})), settings_for(Path({str(tmp_path)!r})), quiet, measure=SLOW)\n"
+        f"    settings = Settings(home={str(tmp_path)!r})\n"
+        "    quiet = lambda total, done: ProgressReport('', total, done=done, stream=StringIO())\n"
+        f"    extract(find_run(settings.home, {run.id!r}), settings, quiet, measure={SLOW!r})\n"
     )
     root = Path(__file__).parents[2]
     process = subprocess.Popen([sys.executable, "-c", script], cwd=root, env={**os.environ, "PYTHONPATH": str(root)})

@@ -59,6 +59,23 @@ def test_the_room_between_words_is_silence_when_it_is_well_below_them() -> None:
     assert noisy.longest_pause_s == pytest.approx(clean.longest_pause_s, abs=0.03)
 
 
+def test_speech_without_a_room_has_no_noise_floor_and_keeps_its_quiet_sounds() -> None:
+    fading = a_vowel(seconds=1.0) * np.geomspace(1.0, 10 ** (-34 / 20), RATE_HZ).astype(np.float32)
+
+    found = activity(fading, a_silence(0.5))
+
+    assert found.noise_floor_db is None
+    assert found.trailing_s == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_offset_is_no_sound() -> None:
+    plain = activity(a_silence(0.5), SPEECH, a_silence(0.5))
+
+    offset = activity(a_silence(0.5) + np.float32(0.05), SPEECH + np.float32(0.05), a_silence(0.5) + np.float32(0.05))
+
+    assert np.array_equal(plain.mask, offset.mask)
+
+
 def test_sound_without_a_pause_is_speech_all_through() -> None:
     found = activity(a_tone(200.0, seconds=2.0))  # two periods a block
 

@@ -30,7 +30,8 @@ def test_the_files_that_come_along_judge_every_operation_with_at_most_ten_blocki
     for operation in Operation:
         gates = thresholds.gates_for(operation)
         assert 5 <= sum(gate.blocking for gate in gates.values()) <= MAX_BLOCKING_GATES
-        assert {"error_rate", "latency_p95", "very_slow", "duration_ratio", "silence", "broken_voices"} <= gates.keys()
+        assert {"latency_p95", "voice_latency_p95"} & gates.keys()
+        assert {"error_rate", "very_slow", "duration_ratio", "silence", "broken_voices"} <= gates.keys()
         assert sum(name.startswith("cost") for name in gates) == 1
 
 

@@ -35,7 +35,7 @@ def test_a_nested_variable_sets_its_field(monkeypatch: pytest.MonkeyPatch) -> No
 
     settings = Settings.load()
 
-    assert settings.qwen.quota.per_second == 7
+    assert settings.qwen.quota.per_second == 7.0
     assert settings.allow_hosts == {"127.0.0.1:8101", "127.0.0.1:8102"}
 
 

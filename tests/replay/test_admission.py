@@ -23,7 +23,7 @@ def a_call(attempt: int = 1, worst: int | None = 500) -> PaidCall:
 def an_admission(path: Path, budget: Budget, clock: FakeClock) -> tuple[LegAdmission, Logbook]:
     book = Logbook(path / "journal.jsonl", clock=clock)
     book.write(PLAN)
-    quota = Quota(QuotaSettings(per_second=100, per_minute=1_000))
+    quota = Quota(QuotaSettings(per_second=100, per_minute=1_000, share=1.0, ramp_s=0.0))
     return LegAdmission("c1/0/candidate", quota=quota, budget=budget, book=book, clock=clock), book
 
 

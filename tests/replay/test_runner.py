@@ -52,7 +52,7 @@ class Bench:
     async def replay(
         self, *, cap_microusd: int = PLENTY, concurrency: int = 4, resend_unknown: bool = False
     ) -> AsyncIterator[Replay]:
-        quota = QuotaSettings(per_second=10**6, per_minute=10**6)
+        quota = QuotaSettings(per_second=10**6, per_minute=10**6, share=1.0, ramp_s=0.0)
         with Logbook(self.home / "journal.jsonl", clock=self.clock) as book:
             if not book.ledger.plan:
                 book.write({"type": "plan", "run_id": "r", "started_at": "t", "plan": {}})

@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from harness.emulators.server import running_modal, running_qwen
-from tests.harness.emulators.callers import Caller
+from tests.harness.emulators.callers import Caller, a_recording
 
 
 @pytest.fixture
@@ -23,3 +23,9 @@ async def qwen(session: aiohttp.ClientSession) -> AsyncIterator[Caller]:
 async def modal(session: aiohttp.ClientSession) -> AsyncIterator[Caller]:
     async with running_modal() as standin:
         yield Caller(session, standin.base_url)
+
+
+@pytest.fixture(scope="session")
+def wav() -> bytes:
+    """A recording that every check of a reference lets pass, spoken by the alto."""
+    return a_recording()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from harness.clock import FakeClock
+from harness.clock import FakeClock, SystemClock
 from harness.config import QwenSettings
 from harness.errors import ErrorKind
 from harness.exchanges import Failure
@@ -266,8 +266,12 @@ async def test_a_creation_that_never_left_is_not_searched_for(
 async def test_two_who_need_the_same_voice_at_once_pay_for_one(
     open_enrolment: Open, anna: Voice, deadline: Deadline, clock: FakeClock
 ) -> None:
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        await SystemClock().sleep(0.05)
+        return await says(MADE)(request)
+
     till = Till()
-    async with a_server(says(MADE)) as server:
+    async with a_server(slowly) as server:
         enrolment = await open_enrolment(server)
         async with asyncio.TaskGroup() as group:
             tasks = [

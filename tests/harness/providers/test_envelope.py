@@ -43,6 +43,7 @@ def test_keys_that_are_new_or_null_do_no_harm() -> None:
         pytest.param(b'{"usage":{"characters":"195"}}', id="a number as text"),
         pytest.param(b'{"usage":{"characters":-1}}', id="a negative count"),
         pytest.param(b'{"usage":{"characters":NaN}}', id="no number"),
+        pytest.param(b'{"usage":{"characters":99999999999999999999}}', id="more than a table holds"),
         pytest.param(b'{"usage":{"characters":1.5}}', id="half a character"),
         pytest.param(b'{"output":{"audio":"none"}}', id="text for an object"),
         pytest.param(b'{"message":"\\ud800"}', id="half a surrogate pair"),

@@ -469,6 +469,22 @@ async def test_reply_and_download_are_timed_apart(open_qwen: OpenQwen, clock: Fa
     assert timing.connect_s is not None
 
 
+async def test_audio_is_heard_from_its_first_byte_not_its_last(open_qwen: OpenQwen, clock: FakeClock) -> None:
+    async def in_two_parts(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(a_wav()[:100])
+        await SystemClock().sleep(0.05)
+        clock.advance(4.0)
+        await response.write(a_wav()[100:])
+        return response
+
+    async with a_server(in_two_parts) as oss, a_server(spoken(f"{oss.url}/x.wav")) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
+
+    assert (exchange.timing.first_audio_s, exchange.timing.download_s) == (0.0, 4.0)
+
+
 async def test_what_cannot_be_expressed_is_told_without_a_call(open_qwen: OpenQwen) -> None:
     till = Till()
     async with a_server(says({})) as api:

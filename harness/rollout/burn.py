@@ -1,0 +1,54 @@
+"""How fast the allowance of failed callers is used up: over a long window to be sure, and a short one to be current."""
+
+from harness.rollout.rules import BurnRules, BurnWindow
+from harness.rollout.window import Cell, Window
+
+__all__ = ["BurnRate"]
+
+
+class BurnRate:
+    """Counts callers of one operation whom Qwen was to answer, and those who ended without speech."""
+
+    def __init__(self, rules: BurnRules) -> None:
+        self._rules = rules
+        lengths = {length for window in rules.windows for length in (window.long_s, window.short_s)}
+        self._windows = {length: Window(length, figures=2) for length in sorted(lengths)}
+
+    def add(self, at_s: float, *, failed: bool) -> None:
+        """Count one caller."""
+        for window in self._windows.values():
+            window.add(at_s, (1, int(failed)))
+
+    def burning(self, at_s: float) -> list[tuple[BurnWindow, str]]:
+        """The rules that fire at `at_s`, with their figures."""
+        for window in self._windows.values():
+            window.advance(at_s)
+        return [(rule, self._figures(rule)) for rule in self._rules.windows if self._fires(rule)]
+
+    def _fires(self, rule: BurnWindow) -> bool:
+        _, bad = self._windows[rule.long_s].sums
+        return bad >= self._rules.min_bad and all(
+            self._rate(length) >= rule.factor for length in (rule.long_s, rule.short_s)
+        )
+
+    def _rate(self, length_s: int) -> float:
+        """How many times faster than allowed."""
+        total, bad = self._windows[length_s].sums
+        return bad / total / (1 - self._rules.objective) if total else 0.0
+
+    def _figures(self, rule: BurnWindow) -> str:
+        total, bad = self._windows[rule.long_s].sums
+        return (
+            f"{bad} of {total} callers without speech in {rule.long_s / 3600:g} h, "
+            f"{self._rate(rule.long_s):.1f} times what {self._rules.objective:.1%} allows"
+        )
+
+    def dump(self) -> list[Cell]:
+        """The longest window, which holds all shorter ones."""
+        return self._windows[max(self._windows)].dump()
+
+    def load(self, cells: list[Cell]) -> None:
+        """Go on from what `dump` gave."""
+        newest = cells[-1][0] if cells else 0
+        for length_s, window in self._windows.items():
+            window.load([cell for cell in cells if cell[0] > newest - length_s // 60])

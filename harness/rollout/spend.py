@@ -1,0 +1,81 @@
+"""What Qwen costs on the live path, against two caps and the plan."""
+
+import math
+
+from harness.rollout.rules import SpendRules
+from harness.rollout.window import Cell, Window
+
+__all__ = ["Spend", "upper_cost_per_1k_usd"]
+
+_HOUR_S = 3_600
+_DAY_S = 86_400
+_Z_95 = 1.645  # one-sided 95 % of a normal distribution
+
+
+class Spend:
+    """What all operations cost together, and what speech costs by the character."""
+
+    def __init__(self, rules: SpendRules) -> None:
+        self._rules = rules
+        self._hour = Window(_HOUR_S, figures=1)
+        self._day = Window(_DAY_S, figures=1)
+        # requests, micro-dollars, characters, and the squares that a bound on their ratio needs
+        self._speech = Window(_DAY_S, figures=6)
+
+    def add(self, at_s: float, *, microusd: int, chars: int | None) -> None:
+        """Book one call; `chars` is None where it is not paid by the character."""
+        self._hour.add(at_s, (microusd,))
+        self._day.add(at_s, (microusd,))
+        if chars is not None:
+            self._speech.add(at_s, (1, microusd, chars, microusd * microusd, microusd * chars, chars * chars))
+
+    def over_caps(self) -> list[tuple[str, str]]:
+        """The caps that were reached by the last call, by name, with their figures."""
+        spent = (
+            ("hour", self._hour.sums[0], self._rules.hour_usd),
+            ("day", self._day.sums[0], self._rules.day_usd),
+        )
+        return [
+            (name, f"${microusd / 1e6:.2f} in the last {name}, ${cap_usd:.2f} is the cap")
+            for name, microusd, cap_usd in spent
+            if cap_usd is not None and microusd >= cap_usd * 1e6
+        ]
+
+    def over_plan(self) -> str | None:
+        """The figures, when a day's cost per character may be too far above the plan; None while it is not."""
+        requests = self._speech.sums[0]
+        upper_usd = upper_cost_per_1k_usd(*self._speech.sums)
+        limit_usd = self._rules.plan_usd_per_1k_chars * self._rules.max_ratio
+        if requests < self._rules.min_requests or upper_usd is None or upper_usd <= limit_usd:
+            return None
+        return f"1,000 characters may cost ${upper_usd:.4f} by {requests} requests, ${limit_usd:.4f} is the limit"
+
+    def dump(self) -> list[list[Cell]]:
+        """All windows as plain JSON values."""
+        return [window.dump() for window in (self._hour, self._day, self._speech)]
+
+    def load(self, cells: list[list[Cell]]) -> None:
+        """Go on from what `dump` gave."""
+        for window, each in zip((self._hour, self._day, self._speech), cells, strict=True):
+            window.load(each)
+
+
+def upper_cost_per_1k_usd(n: int, cost: int, chars: int, cost2: int, cost_chars: int, chars2: int) -> float | None:
+    """Upper 95 % bound of the ratio of totals, in dollars per 1,000 characters; None below two requests.
+
+    The delta method: each request's cost less what its characters should have cost is an error of mean 0.
+
+    Args:
+        n: Requests.
+        cost: Sum of their costs, micro-dollars.
+        chars: Sum of their billed characters.
+        cost2: Sum of squared costs.
+        cost_chars: Sum of cost times characters.
+        chars2: Sum of squared characters.
+    """
+    if n < 2 or not chars:
+        return None
+    ratio = cost / chars
+    squares = max(0.0, cost2 - 2 * ratio * cost_chars + ratio * ratio * chars2)
+    error = math.sqrt(squares * n / (n - 1)) / chars
+    return (ratio + _Z_95 * error) * 1_000 / 1e6

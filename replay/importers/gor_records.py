@@ -1,0 +1,155 @@
+"""GoReplay files record by record: a line of metadata, the raw HTTP message, a separator of three monkeys.
+
+What goreplay itself loses is kept or told of here: a text that holds the separator, a last record without one, a
+blank line that an editor left behind (capture-formats.md 1). Which reply belongs to which request is for gor.py.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from replay.importers.http_message import MAX_HEAD_BYTES
+from replay.importers.records import ForeignFormat, LeftOut, Place, Unusable
+from replay.importers.unpacking import MAX_RECORD_BYTES, Readable, pieces
+
+__all__ = ["SEPARATOR", "GorRecord", "GorRecords"]
+
+SEPARATOR: Final = "\n🐵🙈🙉\n".encode()
+_PIECE_BYTES: Final = 1024 * 1024
+_META: Final = re.compile(rb"([!-~]) ([!-~]{1,64}) ([0-9]{1,19})(?: ([0-9]{1,19}))?\r?\n")
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
+_MAX_JOINTS: Final = 100
+
+
+class _Chunk(NamedTuple):
+    """Bytes between two separators."""
+
+    data: bytes  # of a chunk beyond the allowed size only parts
+    size_bytes: int
+    joints: int = 0  # separators that turned out to be text
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.data) == self.size_bytes
+
+
+class GorRecord(NamedTuple):
+    """One record: its metadata and the message."""
+
+    place: Place
+    type: str  # "1" request, "2" reply, "3" reply to a replay
+    id: str
+    timestamp_ns: int
+    latency_ns: int | None
+    message: bytes
+
+
+class GorRecords:
+    """The records of a source, in order; what is none comes as the reason why."""
+
+    def __init__(self, name: str, source: Readable, *, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
+        self._name = name
+        self._source = source
+        self._max_bytes = max_record_bytes
+
+    def __iter__(self) -> Iterator[tuple[Place, GorRecord | LeftOut]]:
+        """Every record with its place.
+
+        Raises:
+            ForeignFormat: This is no GoReplay file, or an editor has changed its line ends.
+        """
+        for number, chunk in enumerate(self._joined(), start=1):
+            place = Place(self._name, number)
+            yield place, _record(place, chunk)
+
+    def _joined(self) -> Iterator[_Chunk]:
+        """Chunks, put together again where a text held the separator."""
+        held: _Chunk | None = None
+        for chunk in self._split():
+            if held is None:
+                held = chunk
+            elif _belongs(chunk, held):
+                held = _join(held, chunk, self._max_bytes)
+            else:
+                yield held
+                held = chunk
+        if held is not None:
+            yield held
+
+    def _split(self) -> Iterator[_Chunk]:
+        buffer = bytearray()
+        start = searched = dropped = 0
+        is_first = True
+        for piece in pieces(self._source, _PIECE_BYTES):
+            if is_first:
+                _check_beginning(piece)
+                is_first = False
+            buffer += piece
+            while (end := buffer.find(SEPARATOR, searched)) >= 0:
+                yield _Chunk(bytes(buffer[start:end]), dropped + end - start)
+                start = searched = end + len(SEPARATOR)
+                dropped = 0
+            del buffer[:start]
+            start = 0
+            if len(buffer) > self._max_bytes:  # keep its beginning, let the rest go by
+                surplus = len(buffer) - len(SEPARATOR) - self._max_bytes // 2
+                del buffer[self._max_bytes // 2 : self._max_bytes // 2 + surplus]
+                dropped += surplus
+            searched = max(0, len(buffer) - len(SEPARATOR) + 1)
+        if buffer.strip():
+            yield _Chunk(bytes(buffer), dropped + len(buffer))
+
+
+def _check_beginning(piece: bytes) -> None:
+    meta = _META.match(piece)
+    if meta and meta[0].endswith(b"\r\n"):
+        raise ForeignFormat("an editor has changed the line ends of this GoReplay file; import it as it was recorded")
+    if not meta and SEPARATOR not in piece:
+        raise ForeignFormat("this does not look like a GoReplay file; name its format with --format")
+
+
+def _belongs(chunk: _Chunk, before: _Chunk) -> bool:
+    """Whether `chunk` goes on with the message of `before`, the separator between them being part of its text."""
+    missing = _missing_bytes(before)
+    if missing == len(SEPARATOR) + chunk.size_bytes:
+        return True  # whatever it looks like
+    return missing > 0 and not _META.match(chunk.data)
+
+
+def _join(before: _Chunk, chunk: _Chunk, max_bytes: int) -> _Chunk:
+    size = before.size_bytes + len(SEPARATOR) + chunk.size_bytes
+    fits = size <= max_bytes and before.joints < _MAX_JOINTS and before.is_whole
+    return _Chunk(before.data + SEPARATOR + chunk.data if fits else before.data, size, before.joints + 1)
+
+
+def _missing_bytes(chunk: _Chunk) -> float:
+    """How much of the message its head promises beyond what is there; infinite where the head itself has no end."""
+    meta = _META.match(chunk.data)
+    if not meta:
+        return 0
+    body_at = chunk.data.find(b"\r\n\r\n", meta.end(), meta.end() + MAX_HEAD_BYTES) + 4
+    if body_at < 4:
+        return math.inf if chunk.size_bytes < MAX_HEAD_BYTES else 0
+    declared = _LENGTH.search(chunk.data, meta.end(), body_at)
+    return int(declared[1]) - (chunk.size_bytes - body_at) if declared else 0
+
+
+def _record(place: Place, chunk: _Chunk) -> GorRecord | LeftOut:
+    meta = _META.match(chunk.data)
+    if not meta:
+        return Unusable("the line of metadata is malformed")
+    if not chunk.is_whole:
+        return Unusable(f"the record has {chunk.size_bytes} bytes, more than are read")
+    kind, identity, timestamp, latency = meta.groups()
+    start = meta.end()
+    while chunk.data[start : start + 1] in (b"\r", b"\n") and start < meta.end() + 4:
+        start += 1  # a blank line stands here in files that were pasted together (goreplay #1224)
+    return GorRecord(
+        place,
+        kind.decode(),
+        identity.decode(),
+        int(timestamp),
+        int(latency) if latency is not None else None,
+        chunk.data[start:],
+    )

@@ -1,0 +1,52 @@
+"""Which HTTP requests are speech, and in whose dialect they are written.
+
+Decided by method and path (and, on Modal, by the host that stands for a path), so that nothing else of other
+requests is read.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from replay.importers import dashscope_calls, modal_calls, openai_calls
+from replay.importers.exchanges import HttpExchange
+from replay.importers.http_message import RequestLine
+from replay.importers.records import SpeechCall
+from replay.importers.voice_book import VoiceBook
+
+__all__ = ["Dialect", "dialect_of", "is_speech"]
+
+Dialect = Callable[[HttpExchange, VoiceBook], SpeechCall]
+
+# The end of the path → who reads the body. A proxy may have put a prefix before it.
+_PATHS: Final[tuple[tuple[str, Dialect], ...]] = (
+    ("/services/aigc/multimodal-generation/generation", dashscope_calls.synthesis),
+    ("/services/audio/tts/customization", dashscope_calls.customization),
+    ("/v1/audio/speech", openai_calls.speech),
+    ("/v1/audio/voices", openai_calls.clone_voice),
+    ("/v1/voices/clone", openai_calls.clone_voice),
+    ("/v1/voices/design", openai_calls.design_voice),
+    ("/clone", modal_calls.clone),
+    ("/submit-job", modal_calls.clone),
+    ("/design", modal_calls.design),
+    ("/generate", modal_calls.generate),
+)
+_BY_PATH: Final = dict(_PATHS)
+# One function, one host: `<workspace>--<app>-<function>[-dev].modal.run`, and no path.
+_MODAL_HOST: Final = re.compile(r"[a-z0-9-]+--(?:[a-z0-9-]+-)?(clone|submit-job|design|generate)(?:-dev)?\.modal\.run")
+
+
+def dialect_of(line: RequestLine) -> Dialect | None:
+    """Who reads the body of such a request; None when it is no speech."""
+    if line.method != "POST":
+        return None
+    if line.path in ("", "/"):
+        host = _MODAL_HOST.fullmatch(line.host)
+        return _BY_PATH[f"/{host[1]}"] if host else None
+    path = line.path.rstrip("/")
+    return next((read for end, read in _PATHS if path.endswith(end)), None)
+
+
+def is_speech(line: RequestLine) -> bool:
+    """Whether the request is worth reading on."""
+    return dialect_of(line) is not None

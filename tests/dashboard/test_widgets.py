@@ -1,0 +1,110 @@
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.widgets import LATEST, when
+from harness.judgement import Decision
+from tests.dashboard.a_run import a_run
+from tests.dashboard.conftest import Visit, words
+
+OLD, NEW = "20261122T000000Z-old", "20261123T000000Z-new"
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path) -> Path:
+    a_run(tmp_path, run_id=OLD, captures=1, decision="go")
+    a_run(tmp_path, run_id=NEW, captures=1, decision="no-go")
+    return tmp_path
+
+
+def test_the_latest_run_is_shown_unless_another_is_asked_for(visit: Visit, two_runs: Path) -> None:
+    app = visit("verdict", home=two_runs)
+
+    assert app.selectbox(key="run").options == [LATEST, NEW, OLD]
+    assert NEW in words(app)
+
+
+def test_the_address_can_pin_a_run(visit: Visit, two_runs: Path) -> None:
+    app = visit("verdict", home=two_runs, run=OLD)
+
+    assert app.selectbox(key="run").value == OLD
+    assert OLD in words(app)
+
+
+def test_choosing_a_run_shows_it(visit: Visit, two_runs: Path) -> None:
+    app = visit("verdict", home=two_runs)
+
+    app.selectbox(key="run").select(OLD).run()
+
+    assert "GO" in app.title[1].value
+    assert "NO-GO" not in app.title[1].value
+
+
+def test_a_run_that_is_not_here_is_never_replaced_by_another(visit: Visit, two_runs: Path) -> None:
+    app = visit("verdict", home=two_runs, run="20200101T000000Z-gone")
+
+    assert "cutover runs seal 20200101T000000Z-gone" in words(app)
+    assert [title.value for title in app.title] == ["May we cut over?"]
+
+
+@pytest.mark.parametrize("view", ["verdict", "latency", "failures", "pairs"])
+def test_without_a_run_every_page_says_how_to_get_one(visit: Visit, tmp_path: Path, view: str) -> None:
+    app = visit(view, home=tmp_path)
+
+    assert not app.exception
+    assert "make demo" in [code.value for code in app.code]
+
+
+def test_a_run_that_is_sealed_while_the_page_is_open_appears(visit: Visit, two_runs: Path) -> None:
+    app = visit("verdict", home=two_runs)
+
+    a_run(two_runs, run_id="20261124T000000Z-newest", captures=1)
+    app.run()
+
+    assert "20261124T000000Z-newest" in words(app)
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_a_badge_is_colour_icon_and_word(decision: Decision) -> None:
+    def page(decision: str) -> None:
+        from dashboard.widgets import badge
+        from harness.judgement import Decision
+
+        badge(Decision(decision))
+
+    app = AppTest.from_function(page, args=(decision.value,)).run()
+
+    assert decision.value.upper() in app.markdown[0].value
+    assert ":material/" in app.markdown[0].value
+    assert "-badge[" in app.markdown[0].value
+
+
+def test_what_went_wrong_is_told_without_markup() -> None:
+    def page() -> None:
+        from dashboard.widgets import trouble
+        from harness.errors import StoreError
+
+        trouble(StoreError("![x](https://evil.invalid/x) is damaged"))
+
+    app = AppTest.from_function(page).run()
+
+    assert app.text[0].value == "![x](https://evil.invalid/x) is damaged"
+    assert "evil" not in app.error[0].value
+
+
+def test_the_key_names_every_lane() -> None:
+    def page() -> None:
+        from dashboard.widgets import lane_key
+
+        lane_key()
+
+    app = AppTest.from_function(page).run()
+
+    assert all(word in app.markdown[0].value for word in ("Control (legacy)", "Candidate (Qwen)", "Repeat"))
+
+
+def test_moments_are_told_in_utc() -> None:
+    assert when(datetime(2026, 11, 23, 7, 5)) == "23 Nov 2026, 07:05 UTC"  # noqa: DTZ001 - as DuckDB hands them out
+    assert when(None) == "–"
