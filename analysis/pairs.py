@@ -25,6 +25,7 @@ __all__ = [
     "ended_as",
     "heard",
     "is_sent",
+    "lost",
     "seconds",
     "spoiled",
     "timed",
@@ -36,14 +37,13 @@ _TIMEOUTS: Final = (ErrorKind.TIMEOUT_CONNECT, ErrorKind.TIMEOUT_READ, ErrorKind
 
 _AUDIO_FAILURES: Final = (ErrorKind.BAD_AUDIO, ErrorKind.EMPTY_AUDIO, ErrorKind.TRUNCATED_AUDIO)
 
-# Says nothing about the provider: never sent, stopped by us, lost, or refused for our own account's sake.
+# Says nothing about the provider: never sent, stopped by us, or refused for our own account's sake.
 NO_ANSWER: Final = (
     ErrorKind.AUTH,
     ErrorKind.QUOTA,
     ErrorKind.BILLING,
     ErrorKind.BUDGET,
     ErrorKind.CANCELLED,
-    ErrorKind.UNKNOWN_OUTCOME,
     ErrorKind.INTERNAL,
 )
 _ERRORS: Final = tuple(kind for kind, facts in KINDS.items() if facts.blames_provider)
@@ -87,7 +87,12 @@ def is_sent(side: str) -> pl.Expr:
 
 def answered(side: str) -> pl.Expr:
     """The side has a final outcome that is the provider's: audio, error, refusal or rate limit."""
-    return pl.col(f"{side}_outcome").is_not_null() & ~ended_as(side, NO_ANSWER)
+    return pl.col(f"{side}_outcome").is_not_null() & ~ended_as(side, NO_ANSWER) & ~lost(side)
+
+
+def lost(side: str) -> pl.Expr:
+    """Our own run was killed while the side was under way, so nobody saw how it ended or how long it took."""
+    return ended_as(side, [ErrorKind.UNKNOWN_OUTCOME]) & pl.col(f"{side}_service_s").is_null()
 
 
 def heard(*sides: str) -> pl.Expr:

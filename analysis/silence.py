@@ -5,8 +5,8 @@ noise floor stays over digital silence; silence put before or after adds to the 
 
     block        10 ms of sound and its level, an offset left out
     speech level 95th percentile of the blocks within 40 dB of the loudest
-    noise floor  5th percentile of the blocks that are not digital silence, where the quietest of them are so much
-                 alike that they are a room; the quietest blocks of speech without pauses are not
+    noise floor  10th percentile of the blocks, where the quietest of them are so much alike that they are a room; none
+                 where pauses are digital silence: a room would be heard in them
     threshold    40 dB under the speech level, but 6 dB over the noise floor, and at least 20 dB under the speech level
     speech       blocks over the threshold; a lone burst of up to 20 ms is a click, a gap of up to 100 ms a consonant
 """
@@ -29,6 +29,7 @@ _OVER_FLOOR_DB: Final = 6.0
 # From the 1st to the 5th percentile: 1 to 5 dB in ten recordings of rooms (LibriVox and a telephone), 7 to 27 in
 # twelve of espeak, whose pauses are digital silence.
 _STEADY_DB: Final = 6.0
+_DIGITAL_PAUSES: Final = 0.02  # share of blocks: a decoder's single empty frame is no pause
 _LEAST_RANGE_DB: Final = 20.0  # where there is no pause, the floor itself is speech
 _CLICK_BLOCKS: Final = 2
 _CLOSURE_BLOCKS: Final = 10
@@ -103,12 +104,15 @@ def find_activity(y: FloatArray, *, rate_hz: int) -> Activity:
 
 
 def _floor_db(levels_db: npt.NDArray[np.float64]) -> float | None:
-    """Level of the room that is heard in the pauses."""
-    sounding = levels_db[levels_db > _DIGITAL_SILENCE_DB]
+    """Level of the room that is heard in the pauses; None when there is none, as in most synthetic speech."""
+    sounding = np.flatnonzero(levels_db > _DIGITAL_SILENCE_DB)
     if not len(sounding):
         return None
-    quietest_db, floor_db = np.percentile(sounding, [1, 5])
-    return float(floor_db) if floor_db - quietest_db <= _STEADY_DB else None
+    within_db = levels_db[sounding[0] : sounding[-1] + 1]  # silence put before or after tells nothing of the room
+    if len(sounding) < (1.0 - _DIGITAL_PAUSES) * len(within_db):
+        return None
+    quietest_db, quiet_db, floor_db = np.percentile(levels_db[sounding], [1, 5, 10])
+    return float(floor_db) if quiet_db - quietest_db <= _STEADY_DB else None
 
 
 def _threshold_db(speech_db: float, floor_db: float | None) -> float:

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     prices: Path = PROJECT / "data" / "prices.toml"
     thresholds: Path = PROJECT / "data" / "thresholds.toml"
     allow_hosts: Annotated[frozenset[str], NoDecode] = frozenset()  # host:port of local stand-ins
+    kill: bool = False  # nothing is sent while it is on; so does a file KILL under home
     qwen: QwenSettings = QwenSettings()
     modal: ModalSettings = ModalSettings()
     replay: ReplaySettings = ReplaySettings()

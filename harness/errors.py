@@ -4,7 +4,8 @@
     ├── ConfigError             a setting, flag or TOML file that cannot be used            (exit 2)
     ├── UsageError              a command asked for something that does not exist           (exit 2)
     ├── CaptureError            a capture file that cannot be read at all                   (exit 2)
-    ├── BudgetExceeded          the next call could cost more than is left                  (exit 4)
+    ├── NotAdmitted             a paid call may not go out: sending was stopped             (exit 4)
+    │   └── BudgetExceeded      the next call could cost more than is left                  (exit 4)
     ├── StoreError              a run, journal, blob or database that is damaged or missing (exit 4)
     └── UndecodableAudio        bytes that are no audio we can measure                      (exit 4)
 
@@ -25,6 +26,7 @@ __all__ = [
     "ErrorKind",
     "HarnessError",
     "KindFacts",
+    "NotAdmitted",
     "StoreError",
     "UndecodableAudio",
     "UsageError",
@@ -113,7 +115,7 @@ KINDS: Final = MappingProxyType(
         ErrorKind.UNSUPPORTED: _facts(_NO, _NO, Charge.NOTHING, "cannot be expressed there"),
         ErrorKind.BUDGET: _facts(_NO, _NO, Charge.NOTHING, "not sent: the budget was used up"),
         ErrorKind.CANCELLED: _facts(_NO, _NO, Charge.WORST, "stopped by us while under way"),
-        ErrorKind.UNKNOWN_OUTCOME: _facts(_NO, _NO, Charge.WORST, "sent, and never heard of again"),
+        ErrorKind.UNKNOWN_OUTCOME: _facts(_NO, _YES, Charge.WORST, "sent, and never heard of again"),
         ErrorKind.INTERNAL: _facts(_NO, _NO, Charge.WORST, "our own fault"),
     }
 )
@@ -143,8 +145,16 @@ class CaptureError(HarnessError):
     exit_status = 2
 
 
-class BudgetExceeded(HarnessError):
+class NotAdmitted(HarnessError):
+    """A paid call may not go out; `kind` is the outcome of the request that needed it."""
+
+    kind = ErrorKind.CANCELLED
+
+
+class BudgetExceeded(NotAdmitted):
     """The next call could cost more than is left."""
+
+    kind = ErrorKind.BUDGET
 
 
 class StoreError(HarnessError):

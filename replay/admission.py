@@ -6,9 +6,11 @@ Also keeps how long each of these made the call wait, so that our own waiting is
 from datetime import datetime
 
 from harness.clock import Clock
+from harness.errors import NotAdmitted
 from harness.providers.base import PaidCall
 from harness.store.logbook import Logbook
 from replay.budget import Budget
+from replay.killswitch import KillSwitch
 from replay.quota import Quota
 
 __all__ = ["LegAdmission"]
@@ -17,11 +19,14 @@ __all__ = ["LegAdmission"]
 class LegAdmission:
     """Admits the paid calls of one leg, or of one voice that is made beforehand."""
 
-    def __init__(self, leg: str, *, quota: Quota, budget: Budget, book: Logbook, clock: Clock) -> None:
+    def __init__(
+        self, leg: str, *, quota: Quota, budget: Budget, book: Logbook, switch: KillSwitch, clock: Clock
+    ) -> None:
         self._leg = leg
         self._quota = quota
         self._budget = budget
         self._book = book
+        self._switch = switch
         self._clock = clock
         self._open: dict[PaidCall, str] = {}  # call → its id in journal and budget
         self._calls = 0
@@ -33,10 +38,14 @@ class LegAdmission:
         """Return when `call` may be sent; its worst cost is reserved and its intent on disk.
 
         Raises:
+            NotAdmitted: The kill switch was pulled.
             BudgetExceeded: It could cost more than is left, or nobody knows what it costs.
         """
         began_s = self._clock.monotonic()
         await self._quota.admit()
+        pulled = self._switch.reason()
+        if pulled:
+            raise NotAdmitted(pulled)
         # Ids go on where an earlier try of the same leg stopped: the time makes them differ.
         call_id = f"{self._leg}#{self._clock.now():%Y%m%dT%H%M%S%f}.{self._calls}"
         self._budget.reserve(call_id, provider=call.provider, worst_microusd=call.worst_microusd)

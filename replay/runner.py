@@ -26,6 +26,7 @@ from replay.admission import LegAdmission
 from replay.alarm import open_alarm
 from replay.budget import Budget
 from replay.consent import consent_problem
+from replay.killswitch import KillSwitch
 from replay.lateness import Lateness
 from replay.pacing import AtOnce, Pacing
 from replay.plan import PlanEntry, ReplayPlan
@@ -34,6 +35,7 @@ from replay.quota import Quota
 __all__ = ["Replay", "Route"]
 
 # One of these means that every further call would end the same way (fault F08: one row, not ten thousand).
+_SWITCH_EVERY_S: Final = 0.25
 _HOPELESS: Final = frozenset({ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.QUOTA})
 
 
@@ -62,6 +64,7 @@ class Replay:
     book: Logbook
     routes: Mapping[Lane, Route]
     budget: Budget
+    switch: KillSwitch
     blobs: BlobStore
     clock: Clock
     concurrency: int
@@ -82,7 +85,10 @@ class Replay:
         todo = list(self._todo())
         await self._prepare_voices(todo)
         async with asyncio.TaskGroup() as group:
-            self._pacer = group.create_task(self._dispatch(group, todo))
+            watch = group.create_task(self._watch_switch())
+            async with asyncio.TaskGroup() as sending:
+                self._pacer = sending.create_task(self._dispatch(sending, todo))
+            watch.cancel()
         self.book.write({"type": "pacing", "pacing": repr(self.pacing), **self.lateness.summary()})
         await self.book.commit()
         return self.book.ledger
@@ -114,6 +120,12 @@ class Replay:
             )
             if legs:
                 yield PlanEntry(entry.capture, legs)
+
+    async def _watch_switch(self) -> None:
+        """Stop within a second of the kill switch, even while nothing is due."""
+        while not (pulled := self.switch.reason()):
+            await self.clock.sleep(_SWITCH_EVERY_S)
+        self.stop(pulled)
 
     async def _dispatch(self, group: asyncio.TaskGroup, todo: list[PlanEntry]) -> None:
         """Start every entry when it is due and there is room; cancelled by `stop`."""
@@ -168,7 +180,9 @@ class Replay:
             route.quota.slow_down()
 
     def _admission(self, key: str, route: Route) -> LegAdmission:
-        return LegAdmission(key, quota=route.quota, budget=self.budget, book=self.book, clock=self.clock)
+        return LegAdmission(
+            key, quota=route.quota, budget=self.budget, book=self.book, switch=self.switch, clock=self.clock
+        )
 
     async def _store(self, exchange: Exchange) -> str | None:
         """Audio first, record second: a row never points at nothing."""
@@ -191,7 +205,7 @@ class Replay:
             exchange,
             due_at=due.at,
             admitted_at=admission.admitted_at if admission else None,
-            queued_s=(admission.admitted_s or due.s) - due.s if admission else 0.0,
+            queued_s=(admission.admitted_s or due.s) - due.s if admission else None,
             own_wait_s=admission.own_wait_s if admission else 0.0,
             audio_sha256=audio_sha256,
         )

@@ -24,6 +24,7 @@ from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from harness.store.runs import Run, audio_store, list_runs
 from replay.budget import Budget
+from replay.killswitch import KillSwitch
 from replay.pacing import AtOnce, Pacing
 from replay.plan import LaneTarget, ReplayPlan
 from replay.quota import Quota
@@ -71,6 +72,7 @@ class Session:
                     book=book,
                     routes=self._routes(),
                     budget=Budget(round(budget_usd * 1e6), spent_microusd=ledger.spent_microusd()),
+                    switch=KillSwitch(self.settings),
                     blobs=audio_store(self.settings.home),
                     clock=self.clock,
                     concurrency=self.settings.replay.concurrency,

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.clock import Clock
-from harness.errors import BudgetExceeded, ErrorKind
+from harness.errors import NotAdmitted
 from harness.exchanges import Exchange, Failure
 from harness.providers.base import Admission, Deadline, PaidCall
 from harness.speech import SpeechRequest, Voice
@@ -54,9 +54,9 @@ class ScriptedProvider:
         call = PaidCall(provider=self.name, purpose="speak", attempt=1, worst_microusd=self._worst)
         try:
             await admission.admit(call)
-        except BudgetExceeded as error:
+        except NotAdmitted as error:
             return an_exchange(
-                provider=self.name, failed=ErrorKind.BUDGET, attempts=0, cost_microusd=0, text=str(error)
+                provider=self.name, failed=error.kind, attempts=0, cost_microusd=0, text=str(error)
             )
         self.sent[request.text] += 1
         self.sent_at_s.append(self._clock.monotonic())

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from harness.clock import Clock
-from harness.errors import KINDS, BudgetExceeded, Charge, ErrorKind
+from harness.errors import KINDS, Charge, ErrorKind, NotAdmitted
 from harness.exchanges import Cost, Failure
 from harness.providers.base import Admission, Deadline, PaidCall, Purpose
 from harness.providers.retry import RetryPolicy
@@ -145,8 +145,8 @@ class Attempts:
         try:
             async with asyncio.timeout(self._deadline.left_s()):
                 await self._admission.admit(call)
-        except BudgetExceeded as exceeded:
-            return Failure(kind=ErrorKind.BUDGET, code=None, detail=str(exceeded))
+        except NotAdmitted as refused:
+            return Failure(kind=refused.kind, code=None, detail=str(refused))
         except TimeoutError:
             # Nothing was sent: it is our own quota that had no room, not a provider that was slow.
             return Failure(kind=ErrorKind.RATE_LIMITED, code="local.quota", detail="no room in our own quota in time")

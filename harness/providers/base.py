@@ -52,7 +52,7 @@ class Admission(Protocol):
         Leaves nothing reserved when it raises, cancellation included: the call is then never settled.
 
         Raises:
-            BudgetExceeded: The call could cost more than is left.
+            NotAdmitted: It may not go out: sending was stopped, or (BudgetExceeded) it could cost more than is left.
         """
         ...
 

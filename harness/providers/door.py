@@ -82,7 +82,6 @@ class _Watch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.started_s = clock.monotonic()
-        self.connect_started_s = 0.0
         self.connect_s: float | None = None
         self.first_byte_s: float | None = None
         self.phase = Phase.CONNECTING
@@ -238,20 +237,15 @@ def _tracing() -> aiohttp.TraceConfig:
         watch: _Watch = context.trace_request_ctx
         return watch
 
-    async def begin(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+    async def opened(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
         watch = watch_of(context)
-        watch.connect_started_s = watch.elapsed_s()
-
-    async def end(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        watch = watch_of(context)
-        watch.connect_s = watch.elapsed_s() - watch.connect_started_s
+        watch.connect_s = watch.elapsed_s()
         watch.phase = Phase.WAITING
 
-    async def reuse(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+    async def reused(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
         watch_of(context).phase = Phase.WAITING
 
     config = aiohttp.TraceConfig()
-    config.on_connection_create_start.append(begin)
-    config.on_connection_create_end.append(end)
-    config.on_connection_reuseconn.append(reuse)
+    config.on_connection_create_end.append(opened)
+    config.on_connection_reuseconn.append(reused)
     return config

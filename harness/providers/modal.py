@@ -202,7 +202,7 @@ class ModalProvider:
             return None
 
     async def _wait_at(self, url: URL, deadline: Deadline) -> Answer[Reply]:
-        reply = await self._door.send("GET", url, deadline=deadline)
+        reply = await self._door.send("GET", url, keyed=True, deadline=deadline)
         return Answer(result=reply.failure if isinstance(reply, Fault) else reply)
 
 

@@ -41,7 +41,7 @@ def exchange_row(
     *,
     due_at: datetime,
     admitted_at: datetime | None,
-    queued_s: float,
+    queued_s: float | None,
     own_wait_s: float = 0.0,
     audio_sha256: str | None,
 ) -> Row:
@@ -52,7 +52,7 @@ def exchange_row(
         exchange: What the provider made of it.
         due_at: When the schedule wanted it sent.
         admitted_at: When quota and budget let it through; None when they did not.
-        queued_s: From due to admitted, by the monotonic clock.
+        queued_s: From due to admitted, by the monotonic clock; None when nobody was there to see, and then no time is.
         own_wait_s: What later attempts waited for our own quota and journal: no time of the provider's.
         audio_sha256: The name under which its audio was stored; None without audio.
     """
@@ -81,8 +81,8 @@ def exchange_row(
         "first_byte_s": timing.first_byte_s,
         "first_audio_s": timing.first_audio_s,
         "download_s": timing.download_s,
-        "service_s": timing.service_s - own_wait_s,
-        "from_due_s": queued_s + timing.service_s,
+        "service_s": None if queued_s is None else timing.service_s - own_wait_s,
+        "from_due_s": None if queued_s is None else queued_s + timing.service_s,
         "cold": exchange.cold,
         "redirect_hops": exchange.redirect_hops,
         "audio_sha256": audio_sha256,

@@ -180,7 +180,7 @@ class TestWhatCannotBeTrusted:
     def test_fewer_than_98_percent_answered_in_both_lanes_are_invalid(
         self, rules: Thresholds, lost: int, decision: Decision
     ) -> None:
-        judgement = judged(some_pairs(candidate={"outcome": mostly("ok", 400, unknown_outcome=lost)}), by=rules)
+        judgement = judged(some_pairs(candidate={"outcome": mostly("ok", 400, internal=lost)}), by=rules)
 
         assert judgement.overall.decision is decision
         if decision is Decision.INVALID:

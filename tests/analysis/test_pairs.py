@@ -44,7 +44,7 @@ def test_a_refusal_is_a_request_without_audio_that_is_nobodys_fault() -> None:
         pytest.param("rate_limited", 1, True, True, id="so is a rate limit"),
         pytest.param("timeout_connect", 1, True, True, id="and a timeout"),
         pytest.param("budget", 0, False, False, id="held back by the budget"),
-        pytest.param("unknown_outcome", 1, True, False, id="sent and lost"),
+        pytest.param("unknown_outcome", 1, True, True, id="a connection that broke before any answer"),
         pytest.param("auth", 1, True, False, id="our key was refused"),
         pytest.param(None, None, False, False, id="no row"),
     ],
@@ -55,6 +55,12 @@ def test_what_counts_as_sent_and_answered(
     pairs = some_pairs(1, candidate={"outcome": outcome, "attempts": attempts})
 
     assert pairs.select(is_sent("candidate"), answered("candidate").alias("answered")).row(0) == (sent, is_answered)
+
+
+def test_what_was_under_way_when_our_own_run_was_killed_says_nothing_about_the_provider() -> None:
+    pairs = some_pairs(2, candidate={"outcome": "unknown_outcome", "service_s": [0.4, None]})
+
+    assert pairs.select(answered("candidate")).to_series().to_list() == [True, False]
 
 
 def test_time_and_audio_are_compared_where_both_sides_have_some() -> None:

@@ -36,7 +36,7 @@ def test_a_failure_of_the_provider_is_an_answer() -> None:
 
 
 def test_what_was_sent_and_never_answered_makes_the_sample_incomplete() -> None:
-    candidate = {"outcome": mostly("ok", 100, unknown_outcome=3, auth=2)}
+    candidate = {"outcome": mostly("ok", 100, internal=3, auth=2)}
 
     sample = sampled(some_pairs(100, candidate=candidate))
 
@@ -86,7 +86,7 @@ def test_a_voice_may_not_outweigh_the_others_where_voices_are_the_matter() -> No
 
 
 def test_the_numbers_always_add_up() -> None:
-    candidate = {"outcome": mostly("ok", 90, unknown_outcome=3, budget=5), "attempts": [1] * 3 + [0] * 5 + [1] * 82}
+    candidate = {"outcome": mostly("ok", 90, internal=3, budget=5), "attempts": [1] * 3 + [0] * 5 + [1] * 82}
     pairs = pl.concat([some_pairs(90, operation="clone", voice_id="anna", candidate=candidate)] * 2)
 
     sample = sampled(pairs, operation=Operation.CLONE)

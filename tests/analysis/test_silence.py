@@ -59,13 +59,16 @@ def test_the_room_between_words_is_silence_when_it_is_well_below_them() -> None:
     assert noisy.longest_pause_s == pytest.approx(clean.longest_pause_s, abs=0.03)
 
 
-def test_speech_without_a_room_has_no_noise_floor_and_keeps_its_quiet_sounds() -> None:
-    fading = a_vowel(seconds=1.0) * np.geomspace(1.0, 10 ** (-34 / 20), RATE_HZ).astype(np.float32)
+def test_faint_consonants_are_kept_where_the_pauses_show_that_there_is_no_room() -> None:
+    word = np.concatenate([a_vowel(seconds=0.3), a_noise(0.1, level_db=-50.0)])
+    sentence = np.concatenate([word, a_silence(0.3), word, a_silence(0.3), word])
 
-    found = activity(fading, a_silence(0.5))
+    dead, alive = activity(sentence), activity(sentence + a_noise(1.8, level_db=-50.0))
 
-    assert found.noise_floor_db is None
-    assert found.trailing_s == pytest.approx(0.5, abs=0.05)
+    assert dead.noise_floor_db is None
+    assert dead.active_s == pytest.approx(1.2, abs=0.03)
+    assert alive.noise_floor_db == pytest.approx(-50.0, abs=1.0)
+    assert alive.active_s == pytest.approx(0.9, abs=0.1)
 
 
 def test_an_offset_is_no_sound() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.config import get_option, set_option
 from streamlit.testing.v1 import AppTest
 
@@ -43,7 +42,6 @@ def visit(monkeypatch: pytest.MonkeyPatch, one_run: Path) -> Visit:
 
     def draw(view: str, *, home: Path = one_run, **address: str) -> AppTest:
         monkeypatch.setenv("CUTOVER_HOME", str(home))
-        st.cache_data.clear()
         script = f"from dashboard.views import {view}\n{view}.draw()"
         app = AppTest.from_string(script, default_timeout=30)
         for name, value in address.items():
@@ -51,6 +49,13 @@ def visit(monkeypatch: pytest.MonkeyPatch, one_run: Path) -> Visit:
         return app.run()
 
     return draw
+
+
+def choose_row(app: AppTest, table: int, row: int) -> None:
+    """Click the row of a table."""
+    key = app.dataframe[table].key
+    app.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+    app.run()
 
 
 def words(app: AppTest) -> str:

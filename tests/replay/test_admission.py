@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 
 from harness.clock import FakeClock
-from harness.config import QuotaSettings
-from harness.errors import BudgetExceeded
+from harness.config import QuotaSettings, Settings
+from harness.errors import BudgetExceeded, NotAdmitted
 from harness.providers.base import PaidCall
 from harness.store.journal import read_journal
 from harness.store.logbook import Logbook
 from replay.admission import LegAdmission
 from replay.budget import Budget
+from replay.killswitch import KillSwitch
 from replay.quota import Quota
 
 PLAN = {"type": "plan", "run_id": "r", "started_at": "t"}
@@ -24,7 +25,9 @@ def an_admission(path: Path, budget: Budget, clock: FakeClock) -> tuple[LegAdmis
     book = Logbook(path / "journal.jsonl", clock=clock)
     book.write(PLAN)
     quota = Quota(QuotaSettings(per_second=100, per_minute=1_000, share=1.0, ramp_s=0.0))
-    return LegAdmission("c1/0/candidate", quota=quota, budget=budget, book=book, clock=clock), book
+    return LegAdmission(
+        "c1/0/candidate", quota=quota, budget=budget, book=book, switch=KillSwitch(Settings(home=path)), clock=clock
+    ), book
 
 
 async def test_the_intent_is_on_disk_and_the_money_set_aside_before_the_call_goes_out(tmp_path: Path) -> None:
@@ -98,3 +101,14 @@ async def test_every_attempt_is_a_call_of_its_own_and_later_waits_are_kept_apart
     assert len(book.ledger.calls) == 2
     assert first_wait == 0.0
     assert admission.own_wait_s == pytest.approx(0.02)  # the journal's group of commits
+
+
+async def test_a_pulled_kill_switch_lets_nothing_out(tmp_path: Path) -> None:
+    budget = Budget(1_000)
+    admission, book = an_admission(tmp_path, budget, FakeClock())
+    (tmp_path / "KILL").touch()
+
+    with book, pytest.raises(NotAdmitted, match="KILL exists; remove it"):
+        await admission.admit(a_call())
+
+    assert (budget.reserved_microusd, book.ledger.calls) == (0, {})

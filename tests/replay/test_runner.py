@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.clock import FakeClock
-from harness.config import QuotaSettings
+from harness.config import QuotaSettings, Settings
 from harness.errors import ErrorKind
 from harness.exchanges import Capture, Exchange, Lane
 from harness.progress import ProgressReport
@@ -16,6 +16,7 @@ from harness.store.blobs import BlobStore
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from replay.budget import Budget
+from replay.killswitch import KillSwitch
 from replay.plan import ReplayPlan
 from replay.quota import Quota
 from replay.runner import Replay, Route
@@ -66,6 +67,7 @@ class Bench:
                 book=book,
                 routes={Lane.CONTROL: control, Lane.REPEAT: control, Lane.CANDIDATE: candidate},
                 budget=Budget(cap_microusd, spent_microusd=book.ledger.spent_microusd()),
+                switch=KillSwitch(Settings(home=self.home)),
                 blobs=BlobStore(self.home / "audio"),
                 clock=self.clock,
                 concurrency=concurrency,
@@ -162,6 +164,7 @@ async def test_what_was_sent_before_a_kill_is_counted_as_spent_and_not_sent_agai
     assert ledger.outcomes()["candidate"] == {"ok": 7, "unknown_outcome": 3}
     assert set(bench.qwen.sent.values()) == {1}
     assert replay.budget.spent_microusd == ledger.spent_microusd() == 6 * 2_000 + 14 * 1_000
+    assert {row["service_s"] for row in ledger.results.values() if row["outcome"] == "unknown_outcome"} == {None}
 
 
 async def test_what_was_sent_before_a_kill_is_sent_again_when_asked_for(tmp_path: Path) -> None:
@@ -246,3 +249,26 @@ async def test_the_ledger_of_a_run_is_what_its_journal_says(tmp_path: Path) -> N
         read = reopened.book.ledger
 
     assert live == read
+
+
+async def test_the_kill_switch_stops_the_sending_within_a_second_and_the_rest_stays_to_do(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, captures(50))
+    pulled_at_s: list[float] = []
+
+    def answer(request: SpeechRequest) -> Exchange:
+        if bench.qwen.sent.total() >= 8 and not pulled_at_s:
+            (tmp_path / "KILL").touch()
+            pulled_at_s.append(bench.clock.monotonic())
+        return an_exchange(provider="qwen")
+
+    bench.qwen._answer = answer
+    async with bench.replay(concurrency=4) as replay:
+        await replay.run()
+    sent_after = [at for at in bench.qwen.sent_at_s if at > pulled_at_s[0] + 1.0]
+    (tmp_path / "KILL").unlink()
+    outcomes = await bench.run()
+
+    assert sent_after == []
+    assert "KILL exists" in (replay.stopped_because or "")
+    assert outcomes == {"control": {"ok": 50}, "candidate": {"ok": 50}}
+    assert set(bench.qwen.sent.values()) == {1}

@@ -4,7 +4,7 @@ import pytest
 
 from harness.store.database import open_db
 from tests.dashboard.a_run import HOSTILE_TEXT, a_run
-from tests.dashboard.conftest import Visit, words
+from tests.dashboard.conftest import Visit, choose_row, words
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_operation_that_did_not_fail_says_so(visit: Visit, two_failed: Path) 
 
 def test_a_chosen_request_shows_what_a_support_ticket_needs_and_no_markup(visit: Visit, two_failed: Path) -> None:
     app = visit("failures", home=two_failed)
-    app.dataframe[2].select_rows([1]).run()
+    choose_row(app, 2, 1)
 
     assert "capture: clone-0002" in app.code[0].value
     assert "code: 503" in app.code[0].value

@@ -85,7 +85,7 @@ def test_an_interrupted_run_says_how_much_is_missing(visit: Visit, tmp_path: Pat
 
     app = visit("verdict", home=tmp_path)
 
-    assert app.warning[0].value == "3 of 30 planned legs have no outcome: the run was interrupted."
+    assert app.warning[0].value == "3 of 27 planned legs have no outcome: the run was interrupted."
 
 
 def test_a_run_without_a_verdict_says_how_to_judge_it(visit: Visit, tmp_path: Path) -> None:

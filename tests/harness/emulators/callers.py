@@ -1,6 +1,7 @@
 """What the tests of the stand-ins say to them, and listen with."""
 
 import base64
+import io
 import json
 import struct
 from collections.abc import Mapping
@@ -49,7 +50,7 @@ class Caller:
     ) -> Answer:
         data = json.dumps(body).encode() if data is None else data
         async with self._session.post(
-            self.base_url + path, data=data, headers=dict(headers), allow_redirects=False
+            self.base_url + path, data=io.BytesIO(data), headers=dict(headers), allow_redirects=False
         ) as reply:
             return Answer(status=reply.status, headers=reply.headers, body=await reply.read())
 

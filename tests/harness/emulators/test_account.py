@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,9 @@ def test_a_stand_in_that_was_stopped_finds_bill_and_voices_again(tmp_path: Path)
     first.keep(ANNA)
     first.close()
 
-    second = Account(path)
-
-    assert second.voices == {ANNA.voice: ANNA}
-    assert second.meter()["total"] == {"voices": 1}
+    with closing(Account(path)) as second:
+        assert second.voices == {ANNA.voice: ANNA}
+        assert second.meter()["total"] == {"voices": 1}
 
 
 def test_a_deleted_voice_stays_deleted(tmp_path: Path) -> None:
@@ -55,15 +55,15 @@ def test_a_deleted_voice_stays_deleted(tmp_path: Path) -> None:
     first.forget(ANNA.voice)
     first.close()
 
-    assert Account(tmp_path / "account.jsonl").voices == {}
+    with closing(Account(tmp_path / "account.jsonl")) as second:
+        assert second.voices == {}
 
 
 def test_every_event_is_in_the_file_at_once(tmp_path: Path) -> None:
-    account = Account(tmp_path / "account.jsonl")
+    with closing(Account(tmp_path / "account.jsonl")) as account:
+        account.bill("A10G", "gpu_s", 1.5, request_id="1")
 
-    account.bill("A10G", "gpu_s", 1.5, request_id="1")
-
-    assert len((tmp_path / "account.jsonl").read_bytes().splitlines()) == 1
+        assert len((tmp_path / "account.jsonl").read_bytes().splitlines()) == 1
 
 
 def test_a_torn_last_line_is_cut_off_and_written_over(tmp_path: Path) -> None:
@@ -77,7 +77,8 @@ def test_a_torn_last_line_is_cut_off_and_written_over(tmp_path: Path) -> None:
     second.bill("A10G", "gpu_s", 2.0, request_id="2")
     second.close()
 
-    assert Account(path).meter()["total"] == {"gpu_s": 3.0}
+    with closing(Account(path)) as third:
+        assert third.meter()["total"] == {"gpu_s": 3.0}
 
 
 @pytest.mark.parametrize("line", ['{"event": "party"}', "[]", "not json", '{"event": "billed"}', '{"voice": "x"}'])
@@ -107,4 +108,5 @@ def test_a_reset_forgets_everything_here_and_in_the_file(tmp_path: Path) -> None
     account.close()
 
     assert account.meter() == {"billed": {"A10G": {"gpu_s": 4.0}}, "total": {"gpu_s": 4.0}, "voices": 0, "requests": {}}
-    assert Account(tmp_path / "account.jsonl").meter()["total"] == {"gpu_s": 4.0}
+    with closing(Account(tmp_path / "account.jsonl")) as second:
+        assert second.meter()["total"] == {"gpu_s": 4.0}

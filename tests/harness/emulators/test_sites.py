@@ -47,7 +47,7 @@ async def test_a_reset_is_posted(session: aiohttp.ClientSession) -> None:
 async def test_a_broken_connection_is_a_reset(session: aiohttp.ClientSession) -> None:
     account = Account(None)
     async with site(an_application(account), port=0, option="--port") as base_url:
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(aiohttp.ClientOSError, match="reset by peer"):
             await Caller(session, base_url).get("/broken")
 
     assert account.meter()["requests"] == {"GET /broken": {"unanswered": 1}}

@@ -176,6 +176,19 @@ async def test_a_connection_that_misbehaves_becomes_a_fault(
     assert (fault.kind, fault.sent) == (kind, True)
 
 
+async def test_a_connection_that_was_used_before_and_breaks_leaves_the_outcome_unknown(
+    open_door: OpenDoor, deadline: Deadline
+) -> None:
+    async with a_server(sends(b"x"), drops()) as server:
+        door = await open_door(server.url)
+        await door.send("POST", URL(server.url), body=b"{}", deadline=deadline)
+
+        fault = await door.send("POST", URL(server.url), body=b"{}", deadline=deadline)
+
+    assert fault == Fault(kind=ErrorKind.UNKNOWN_OUTCOME, detail="the connection broke", sent=True)
+    assert len(server.seen) == 2  # and it was not sent again behind our back
+
+
 async def test_a_body_that_drips_is_given_up_although_it_is_never_silent(open_door: OpenDoor) -> None:
     clock = SystemClock()
     async with a_raw_server(OK_HEAD + b"Content-Length: 500\r\n\r\n" + b"x" * 500, gap_s=0.01) as base:

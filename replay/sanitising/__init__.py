@@ -1,0 +1,1 @@
+"""What keeps people out of captures: identities, personal data in text, credentials, reference recordings."""

@@ -1,0 +1,65 @@
+"""Credentials by their form: the last look at a file before it may be used, and at nothing but its own text.
+
+The rules know what DashScope, Modal, Alibaba Cloud OSS and AWS give out, tokens of the web, and words that are too
+random to be words. A finding names the rule and never the find.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["Finding", "find_credential", "find_credentials"]
+
+_RULES: Final = (
+    ("a DashScope or OpenAI key", r"\bsk-(?:[A-Za-z]{2,8}-)?[A-Za-z0-9_-]{16,}"),
+    ("a Modal token", r"\b(?:ak|as|wk|ws)-[A-Za-z0-9]{16,}"),
+    ("an Alibaba Cloud access key", r"\bLTAI[A-Za-z0-9]{12,}"),
+    ("a signed address", r"[?&](?:Signature|OSSAccessKeyId|X-Amz-Signature|x-oss-signature|sig)=[^\s&\"]{8,}"),
+    ("a Bearer token", r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{12,}"),
+    ("a Basic authorization", r"\b[Bb]asic\s+[A-Za-z0-9+/]{12,}={0,2}"),
+    ("an AWS access key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    ("a GitHub or Slack token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"),
+    ("a password in an address", r"[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,100}:[^\s/@]{3,100}@"),
+)
+_ANY: Final = re.compile("|".join(f"(?P<rule{number}>{pattern})" for number, (_, pattern) in enumerate(_RULES)))
+_WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")
+# Bits a character. English words glued together stay below 3.6; 20 characters drawn from 62 have 4.0 and more.
+_RANDOM_BITS: Final = 3.8
+_HEX: Final = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
+
+
+class Finding(NamedTuple):
+    """One credential."""
+
+    rule: str
+    start: int
+
+
+def find_credential(text: str) -> str | None:
+    """The first rule that a text breaks; None when it holds no credential."""
+    finding = next(find_credentials(text), None)
+    return finding.rule if finding else None
+
+
+def find_credentials(text: str) -> Iterator[Finding]:
+    """Every credential of a text, by rule first and then by randomness."""
+    for match in _ANY.finditer(text):
+        yield Finding(_RULES[int(str(match.lastgroup)[4:])][0], match.start())
+    for match in _WORD.finditer(text):
+        if _is_random(match[0]):
+            yield Finding("a word as random as a key", match.start())
+
+
+def _is_random(word: str) -> bool:
+    if _HEX.fullmatch(word):
+        return len(set(word)) > 6
+    kinds = (any(map(str.isdigit, word)), any(map(str.islower, word)), any(map(str.isupper, word)))
+    return sum(kinds) == 3 and _bits_a_character(word) >= _RANDOM_BITS
+
+
+def _bits_a_character(word: str) -> float:
+    return -sum(count / len(word) * math.log2(count / len(word)) for count in Counter(word).values())

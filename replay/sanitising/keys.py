@@ -1,0 +1,85 @@
+"""The keys that captures are sanitised with: from a setting, or a file made on first use that only its owner reads.
+
+Whoever loses the identity key cannot join new captures with old ones; whoever loses the reference key has lost every
+encrypted recording. Deleting a key file is therefore also the surest purge there is.
+"""
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Final
+
+from harness.errors import ConfigError
+
+__all__ = ["KEY_BYTES", "KeyRing"]
+
+KEY_BYTES: Final = 32
+_HEX: Final = re.compile(f"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
+
+
+class KeyRing:
+    """Keys by name; `identity` and `references` are in use."""
+
+    def __init__(self, folder: Path, *, given: dict[str, str | None] | None = None) -> None:
+        """Find keys in `folder`.
+
+        Args:
+            folder: Where key files lie; made when the first is.
+            given: Name → key in hexadecimal digits, as a setting holds it; goes before a file.
+        """
+        self._folder = folder
+        self._given = given or {}
+        self._found: dict[str, bytes] = {}
+
+    def key(self, name: str, *, make: bool = True) -> bytes:
+        """The key of this name, made when there is none yet.
+
+        Args:
+            name: A plain word.
+            make: Whether a missing key is made; otherwise it is an error.
+
+        Raises:
+            ConfigError: It is no key of 32 bytes, others can read it, or it is missing.
+        """
+        if name not in self._found:
+            value = self._given.get(name)
+            self._found[name] = _parsed(value, f"the {name} key") if value else self._from_file(name, make=make)
+        return self._found[name]
+
+    def _from_file(self, name: str, *, make: bool) -> bytes:
+        path = self._folder / f"{name}.key"
+        if not path.exists():
+            if not make:
+                raise ConfigError(f"{path}: the key is missing; put it back, or set it in the environment")
+            _make(path)
+        try:
+            mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"{path}: cannot be read as a key; put back the file that was made here") from None
+        if mode & 0o077:
+            raise ConfigError(f"{path}: others can read this key; run: chmod 600 {path}")
+        return _parsed(text.strip(), str(path))
+
+
+def _parsed(text: str, what: str) -> bytes:
+    if not _HEX.fullmatch(text):
+        raise ConfigError(f"{what}: is not {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32")
+    return bytes.fromhex(text)
+
+
+def _make(path: Path) -> None:
+    """Write a new key durably; when another process is quicker, its key counts."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

@@ -1,0 +1,58 @@
+from collections.abc import Mapping
+
+import aiohttp
+import pytest
+
+from harness.emulators.options import QwenOptions
+from harness.emulators.server import running_qwen
+from tests.harness.emulators.callers import CUSTOMIZE, SPEAK, Caller
+
+
+@pytest.mark.parametrize("path", [SPEAK, CUSTOMIZE])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="no key"),
+        pytest.param({"Authorization": "Bearer "}, id="an empty key"),
+        pytest.param({"Authorization": "Bearer wrong"}, id="no key of theirs"),
+        pytest.param({"Authorization": "Basic sk-test"}, id="another scheme"),
+        pytest.param({"Authorization": "sk-test"}, id="no scheme"),
+    ],
+)
+async def test_without_a_key_nothing_is_read(qwen: Caller, path: str, headers: Mapping[str, str]) -> None:
+    answer = await qwen.post(path, {}, headers=headers)
+
+    assert (answer.status, answer.json["code"], answer.json["message"]) == (
+        401,
+        "InvalidApiKey",
+        "Invalid API-key provided.",
+    )
+
+
+async def test_with_a_key_set_only_that_one_counts(session: aiohttp.ClientSession) -> None:
+    async with running_qwen(QwenOptions(api_key="sk-mine")) as standin:
+        caller = Caller(session, standin.base_url)
+        body = {"model": "qwen3-tts-flash", "input": {"text": "Hello.", "voice": "Cherry"}}
+        statuses = [
+            (await caller.post(SPEAK, body, headers={"Authorization": f"Bearer {key}"})).status
+            for key in ("sk-mine", "sk-other")
+        ]
+
+    assert statuses == [200, 401]
+
+
+async def test_the_meter_needs_no_key(qwen: Caller) -> None:
+    await qwen.speak()
+
+    meter = (await qwen.get("/_standin/meter", headers={})).json
+
+    assert meter["total"] == {"characters": 13}
+    assert meter["requests"] == {f"POST {SPEAK}": {"200": 1}}
+
+
+async def test_a_reset_forgets_the_voices_too(qwen: Caller) -> None:
+    voice = (await qwen.design()).json["output"]["voice"]
+
+    await qwen.post("/_standin/reset", headers={})
+
+    assert (await qwen.speak(model="qwen3-tts-vd-2026-01-26", voice=voice)).status == 400
