@@ -5,9 +5,11 @@ import json
 import click
 
 from harness.config import Settings
+from harness.errors import StoreError
 from harness.store.database import open_db
-from harness.store.runs import Run, find_run, list_runs
+from harness.store.runs import Run, audio_store, find_run, list_runs
 from harness.store.seal import seal
+from harness.store.verify import problems
 
 __all__ = ["runs"]
 
@@ -43,6 +45,25 @@ def _facts(run: Run) -> dict[str, object]:
     with open_db(run.database) as database:
         kind, status, planned, decision = database.execute(_ONE_RUN).fetchone() or (None, "empty", 0, None)
     return {"run": run.id, "kind": kind, "status": status, "planned": planned, "decision": decision}
+
+
+@runs.command("verify", epilog="Example: cutover runs verify latest")
+@click.argument("run", default="latest")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+def verify_(run: str, as_json: bool) -> int:
+    """Check RUN whole: journal, audio, features, judgement and database, against one another.
+
+    Exit status: 0 whole, 4 something is wrong.
+    """
+    home = Settings.load().home
+    found = find_run(home, run)
+    wrong = list(problems(found, audio_store(home)))
+    if as_json:
+        click.echo(json.dumps({"schema": 1, "run": found.id, "problems": wrong}, indent=2))
+    else:
+        click.echo("\n".join(wrong) or f"{found.id} is whole")
+    click.echo(f"Next: cutover {'runs seal' if wrong else 'verdict'} {found.id}", err=True)
+    return StoreError.exit_status if wrong else 0
 
 
 @runs.command("seal", epilog="Example: cutover runs seal latest")

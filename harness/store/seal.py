@@ -17,7 +17,7 @@ from harness.store.ledger import Ledger
 from harness.store.runs import Run
 from harness.store.schema import SCHEMA_VERSION, TABLES, Table, ddl
 
-__all__ = ["seal"]
+__all__ = ["build", "seal"]
 
 
 def seal(run: Run) -> Ledger:
@@ -32,7 +32,7 @@ def seal(run: Run) -> Ledger:
     temporary = run.path / f".{run.database.name}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     try:
-        _build(temporary, run, ledger)
+        build(temporary, run, ledger)
         temporary.chmod(0o444)
         temporary.replace(run.database)
     finally:
@@ -40,7 +40,8 @@ def seal(run: Run) -> Ledger:
     return ledger
 
 
-def _build(path: Path, run: Run, ledger: Ledger) -> None:
+def build(path: Path, run: Run, ledger: Ledger) -> None:
+    """Write the projection of a run to `path`, which must not exist yet."""
     judgement = _last(_records(run.judgement))
     rows: dict[str, Iterable[Record]] = {
         "run": [_run_row(ledger)],

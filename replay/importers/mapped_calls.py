@@ -65,8 +65,7 @@ class MappedRecords:
         if voice_id is None and (recording or description):
             voice_id = named_by(recording, description)
         return SpeechCall(
-            key=key,
-            id=self._text(record, "id"),
+            key=self._text(record, "id") or key,
             captured_at=captured_at,
             operation=operation,
             text=self._text(record, "text") or "",

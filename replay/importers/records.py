@@ -61,7 +61,7 @@ class SpeechCall:
     text: str
     voice_kind: str
     voice_id: str
-    id: str | None = None  # the capture's id, where the source has one of its own
+    id: str | None = None  # where it is a capture already
     language: str | None = None
     transcript: str | None = None  # of the recording
     description: str | None = None

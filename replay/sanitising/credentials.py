@@ -1,16 +1,15 @@
 """Credentials by their form: the last look at a file before it may be used, and at nothing but its own text.
 
 The rules know what DashScope, Modal, Alibaba Cloud OSS and AWS give out, tokens of the web, and words that are too
-random to be words. A finding names the rule and never the find.
+random to be words. What is told is the rule and never the find.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
-__all__ = ["Finding", "find_credential", "find_credentials"]
+__all__ = ["find_credential", "matches_rule"]
 
 _RULES: Final = (
     ("a DashScope or OpenAI key", r"\bsk-(?:[A-Za-z]{2,8}-)?[A-Za-z0-9_-]{16,}"),
@@ -29,29 +28,23 @@ _ANY: Final = re.compile("|".join(f"(?P<rule{number}>{pattern})" for number, (_,
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")
 # Bits a character. English words glued together stay below 3.6; 20 characters drawn from 62 have 4.0 and more.
 _RANDOM_BITS: Final = 3.8
+_SHORTEST: Final = 12
 _HEX: Final = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 
 
-class Finding(NamedTuple):
-    """One credential."""
-
-    rule: str
-    start: int
-
-
 def find_credential(text: str) -> str | None:
-    """The first rule that a text breaks; None when it holds no credential."""
-    finding = next(find_credentials(text), None)
-    return finding.rule if finding else None
+    """What kind of credential a text holds, by rule first and then by randomness; None when it holds none."""
+    if len(text) < _SHORTEST:
+        return None
+    if rule := matches_rule(text):
+        return rule
+    return "a word as random as a key" if any(_is_random(match[0]) for match in _WORD.finditer(text)) else None
 
 
-def find_credentials(text: str) -> Iterator[Finding]:
-    """Every credential of a text, by rule first and then by randomness."""
-    for match in _ANY.finditer(text):
-        yield Finding(_RULES[int(str(match.lastgroup)[4:])][0], match.start())
-    for match in _WORD.finditer(text):
-        if _is_random(match[0]):
-            yield Finding("a word as random as a key", match.start())
+def matches_rule(text: str) -> str | None:
+    """The first rule that a text breaks; None when it breaks none."""
+    match = _ANY.search(text)
+    return _RULES[int(str(match.lastgroup)[4:])][0] if match else None
 
 
 def _is_random(word: str) -> bool:

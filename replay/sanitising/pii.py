@@ -20,7 +20,7 @@ class Find(NamedTuple):
     kind: str  # email, iban, card, phone or number
     start: int
     end: int
-    keep: int = 0  # characters at its beginning that tell of a country at most, and stay
+    keep: int = 0  # characters at its beginning that name the country of a phone, and stay
 
 
 # \w is any script's letter: 用户@例子.公司 is an address too.
@@ -85,7 +85,7 @@ def _ibans(text: str) -> Iterator[Find]:
         position = match.end()
         for end in range(match.end(), match.start() + 14, -1):
             if text[end - 1].isalnum() and _is_iban(text[match.start() : end]):
-                yield Find("iban", match.start(), end, keep=2)
+                yield Find("iban", match.start(), end)
                 position = end
                 break
 
@@ -101,7 +101,7 @@ def _cards(text: str) -> Iterator[Find]:
     for find in _matches("card", _CARD, text):
         digits = digits_in(text[find.start : find.end])
         if digits[-1] == luhn_digit(digits[:-1]) and any(digits):
-            yield find._replace(keep=1)  # the first digit names the scheme
+            yield find
 
 
 def _phones(text: str, language: str | None) -> Iterator[Find]:

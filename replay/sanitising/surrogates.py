@@ -67,6 +67,7 @@ class Masker:
         return original[: find.keep] + with_digits(rest, new)
 
     def _card(self, original: str, find: Find, turn: int) -> str:
+        """The first digit, which names the scheme, stays."""
         stream, old = self._stream(find.kind, original, turn), digits_in(original)
         payload = [old[0], *(stream.below(10) for _ in old[1:-1])]
         return with_digits(original, [*payload, luhn_digit(payload)])

@@ -14,7 +14,6 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse  # noqa: E402
 import io  # noqa: E402
-import resource  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
@@ -85,15 +84,27 @@ def pool_s(clips: Sequence[bytes], processes: int) -> float:
         return (time.monotonic() - started_s) / left
 
 
-def import_cost() -> tuple[float, float]:
-    """CPU seconds and peak MiB of a process that only imports what a worker needs."""
-    probe = (
-        "import time, resource; import analysis.measuring; "
-        "print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    )
-    runs = [subprocess.run([sys.executable, "-c", probe], capture_output=True, check=True) for _ in range(3)]
-    cpu, mib = zip(*([float(word) for word in run.stdout.split()] for run in runs), strict=True)
-    return sorted(cpu)[1], max(mib)
+_PROBE = """
+import sys, time
+from pathlib import Path
+from analysis.features import measure
+began = time.process_time()
+if len(sys.argv) > 1:
+    measure(Path(sys.argv[1]).read_bytes())
+peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+print(began, time.process_time() - began, int(peak) / 1024)
+"""
+
+
+def in_a_process_of_its_own(clip: bytes | None = None) -> tuple[float, float, float]:
+    """CPU seconds of a worker's imports, CPU seconds of measuring `clip`, peak MiB."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(clip or b"")
+        file.flush()
+        command = [sys.executable, "-c", _PROBE, *([file.name] if clip else [])]
+        done = subprocess.run(command, capture_output=True, check=True)
+    imports_s, measure_s, peak_mib = (float(word) for word in done.stdout.split())
+    return imports_s, measure_s, peak_mib
 
 
 def row(name: str, seconds: float, floor_s: float) -> None:
@@ -115,13 +126,13 @@ def main() -> None:
     row("librosa, feature by feature", naive_s, floor_s)
     for processes in (1, 2):
         row(f"pool of {processes}, from the store, wall time", pool_s(clips, processes), floor_s)
-    cpu, mib = import_cost()
-    print(f"\nworker's imports: {cpu:.2f} s of CPU, once for all workers where the system forks; {mib:.0f} MiB")
     longest = a_file(np.tile(an_utterance(20, rate_hz=24_000), 61)[: 24_000 * 600], rate_hz=24_000)
-    before = time.process_time()
-    measure(longest)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"longest audio, 600 s: {time.process_time() - before:.2f} s of CPU, {peak_mib:.0f} MiB at the peak")
+    imports_s, _, idle_mib = in_a_process_of_its_own()
+    _, _, clip_mib = in_a_process_of_its_own(clips[0])
+    _, longest_s, longest_mib = in_a_process_of_its_own(longest)
+    print(f"\na worker's imports: {imports_s:.2f} s of CPU, once for all workers where the system forks")
+    print(f"peak memory: {idle_mib:.0f} MiB idle, {clip_mib:.0f} with a clip, {longest_mib:.0f} with one of 600 s")
+    print(f"a clip of 600 s: {longest_s:.2f} s of CPU")
     verdict = "met" if CLIP_S / ours_s >= GOAL_H else "MISSED"
     print(f"goal of {GOAL_H:g} hours of audio a core-hour: {verdict}")
 

@@ -4,8 +4,10 @@ import io
 import json
 import math
 import random
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +100,32 @@ def a_run(
 def publish(run: Run, rows: Mapping[str, Sequence[Row]]) -> None:
     """Write `rows` as a sealed file and put it in place in one step, as a seal does."""
     temporary = run.path / ".run.duckdb.building"
-    temporary.unlink(missing_ok=True)
+    temporary.write_bytes(_empty_database())
     with open_db(temporary, read_only=False) as database:
-        for statement in ddl():
-            database.execute(statement)
+        database.execute("BEGIN")  # one write to disk for all of it
         for name, table_rows in rows.items():
             if table_rows:
                 names = TABLES[name].names
                 with database.appender(name) as appender:
                     appender.append_rows([tuple(row.get(column) for column in names) for row in table_rows])
+        database.execute("COMMIT")
         database.execute("CHECKPOINT")
     temporary.chmod(0o444)
     temporary.replace(run.database)
+
+
+@cache
+def _empty_database() -> bytes:
+    """The schema without a row: made once, as its many comments take a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.duckdb"
+        with open_db(file, read_only=False) as database:
+            database.execute("BEGIN")
+            for statement in ddl():
+                database.execute(statement)
+            database.execute("COMMIT")
+            database.execute("CHECKPOINT")
+        return file.read_bytes()
 
 
 def _the_run(run_id: str, kind: str, seed: int, planned: int, interrupted: bool) -> Row:

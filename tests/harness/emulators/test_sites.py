@@ -20,7 +20,7 @@ def an_application(account: Account) -> web.Application:
     async def silent(request: web.Request) -> web.Response:
         await leave_hanging()
 
-    routes = [web.get("/hello/{name}", hello), web.get("/broken", broken), web.get("/silent", silent)]
+    routes = [web.get("/hello/{name}", hello), web.post("/broken", broken), web.get("/silent", silent)]
     return application(account, [*routes, *meter_routes(account)], layers=[], max_body_bytes=1_024)
 
 
@@ -48,9 +48,9 @@ async def test_a_broken_connection_is_a_reset(session: aiohttp.ClientSession) ->
     account = Account(None)
     async with site(an_application(account), port=0, option="--port") as base_url:
         with pytest.raises(aiohttp.ClientOSError, match="reset by peer"):
-            await Caller(session, base_url).get("/broken")
+            await Caller(session, base_url).post("/broken")
 
-    assert account.meter()["requests"] == {"GET /broken": {"unanswered": 1}}
+    assert account.meter()["requests"] == {"POST /broken": {"unanswered": 1}}
 
 
 async def test_who_is_left_hanging_can_go_away(session: aiohttp.ClientSession) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -156,8 +157,6 @@ async def test_a_prepared_voice_is_spoken_by_the_model_it_is_bound_to(
 
 
 def _description_hash(voice: Voice) -> str:
-    import hashlib
-
     return hashlib.sha256((voice.description or "").encode()).hexdigest()
 
 
