@@ -44,16 +44,26 @@ def order_statistic(values: FloatArray, quantile: float) -> float | None:
 
 
 class Tail:
-    """Slow calls of both lanes against a frozen reference: control's own quantile.
+    """Slow calls of both lanes against a frozen reference: control's own quantile, as its earliest calls had it.
 
     "Share of candidate calls above ratio x reference >= share of control calls above the reference" holds at every
     fixed reference when the candidate is `ratio` times slower throughout, so it may be a noisy one (verdicts.md 2.1).
     """
 
-    def __init__(self, control_s: FloatArray, candidate_s: FloatArray, quantile: float) -> None:
-        """Times of the same captures in the same order, infinite where a call timed out."""
+    def __init__(
+        self, control_s: FloatArray, candidate_s: FloatArray, quantile: float, *, reference_s: float | None = None
+    ) -> None:
+        """Compare times of the same captures in the same order, infinite where a call timed out.
+
+        Args:
+            control_s: Seconds of control.
+            candidate_s: Seconds of the candidate.
+            quantile: Which of them is meant by slow.
+            reference_s: Control's quantile as it was frozen; None takes that of `control_s`.
+        """
         self.pairs = int(control_s.size)
-        self.reference_s = order_statistic(control_s, quantile)
+        self.control_s = order_statistic(control_s, quantile)
+        self.reference_s = self.control_s if reference_s is None else reference_s
         self.candidate_s = order_statistic(candidate_s, quantile)
         slow = control_s > (math.inf if self.reference_s is None else self.reference_s)
         self._slow_controls = int(slow.sum())
@@ -71,7 +81,7 @@ class Tail:
 
     def ratio(self, alpha: float) -> Interval:
         """Candidate's quantile by control's; each end holds with 1 - alpha at any number of looks."""
-        if not self.reference_s or self.candidate_s is None:
+        if not self.reference_s or not self.control_s or self.candidate_s is None:
             return Interval(estimate=None, low=None, high=None, level=1.0 - alpha)
         proof = proof_at(alpha)
 
@@ -85,7 +95,7 @@ class Tail:
 
         low, high = _turning_point(no_longer_fails), _turning_point(passes)
         return Interval(
-            estimate=self.candidate_s / self.reference_s,
+            estimate=self.candidate_s / self.control_s,
             low=low if low > _RATIO_RANGE[0] else None,
             high=high if high < _RATIO_RANGE[1] else None,
             level=1.0 - alpha,

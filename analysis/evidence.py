@@ -8,6 +8,7 @@ from typing import Any, Final
 import duckdb
 import polars as pl
 
+from harness.errors import StoreError
 from harness.exchanges import Lane
 from harness.store.database import open_db
 from harness.store.runs import Run
@@ -72,11 +73,17 @@ def read_evidence(runs: Sequence[Run], features: Collection[str]) -> Evidence:
     """
     facts, pairs, noise, ledgers = [], [], [], []
     for run in runs:
-        with open_db(run.database) as database:
-            facts.append(_facts(database))
-            pairs.append(_pairs(database, "pairs", (Lane.CONTROL, Lane.CANDIDATE), features))
-            noise.append(_pairs(database, "noise_pairs", (Lane.CONTROL, Lane.REPEAT), features))
-            ledgers.append(database.sql(_LEDGER).pl())
+        try:
+            with open_db(run.database) as database:
+                facts.append(_facts(database))
+                pairs.append(_pairs(database, "pairs", (Lane.CONTROL, Lane.CANDIDATE), features))
+                noise.append(_pairs(database, "noise_pairs", (Lane.CONTROL, Lane.REPEAT), features))
+                ledgers.append(database.sql(_LEDGER).pl())
+        except duckdb.Error as error:
+            problem = str(error).splitlines()[0]
+            raise StoreError(
+                f"{run.database}: cannot be judged ({problem}); `cutover runs seal {run.id}` rebuilds it"
+            ) from None
     return Evidence(
         runs=tuple(sorted(facts, key=lambda run: (run.started_at, run.run_id))),
         pairs=pl.concat(pairs),

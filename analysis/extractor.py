@@ -14,7 +14,18 @@ from typing import Final
 __all__ = ["MODULES", "extractor_version", "version_of"]
 
 # Every module of this package that a feature's value comes from.
-MODULES: Final = ("audio", "containers", "features", "levels", "pitch", "silence", "spectrum")
+MODULES: Final = (
+    "audio",
+    "containers",
+    "dynamics",
+    "features",
+    "levels",
+    "pitch",
+    "repeats",
+    "rhythm",
+    "silence",
+    "spectrum",
+)
 _LIBRARIES: Final = ("librosa", "numpy", "pyloudnorm", "scipy", "soundfile", "soxr")
 
 

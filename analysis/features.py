@@ -13,8 +13,11 @@ in harness/store/schema.py; `more` holds what has no column yet:
 from typing import Any, Final
 
 from analysis.audio import Audio, decode
+from analysis.dynamics import find_dynamics
 from analysis.levels import Levels, find_levels
 from analysis.pitch import find_pitch
+from analysis.repeats import find_repeat
+from analysis.rhythm import find_rhythm
 from analysis.silence import Activity, find_activity
 from analysis.spectrum import RATE_HZ, Spectrum
 from harness.errors import ErrorKind, UndecodableAudio
@@ -60,7 +63,8 @@ def features_of(audio: Audio) -> Row:
         row["more"]["reason"] = f"the audio holds no speech: {activity.active_s:.2f} s are loud enough"
     else:
         spectrum = Spectrum(y)
-        row |= {"outcome": OK} | _of_speech(spectrum.of(activity.at(spectrum.times_s)))
+        row |= {"outcome": OK} | _of_dynamics(activity) | _of_rhythm(spectrum, activity.active_s)
+        row |= _of_speech(spectrum.of(activity.at(spectrum.times_s)))
     return row
 
 
@@ -86,9 +90,25 @@ def _of_activity(activity: Activity, duration_s: float) -> Row:
 def _of_levels(levels: Levels) -> Row:
     return {
         "loudness_lufs": levels.loudness_lufs,
+        "loudness_range_lu": levels.loudness_range_lu,
         "peak_db": levels.peak_db,
+        "true_peak_db": levels.true_peak_db,
         "clipped_share": levels.clipped_share,
     }
+
+
+def _of_dynamics(activity: Activity) -> Row:
+    dynamics = find_dynamics(activity)
+    return {
+        "snr_db": dynamics.snr_db,
+        "level_spread_db": dynamics.level_spread_db,
+        "ending_db": dynamics.ending_db,
+    }
+
+
+def _of_rhythm(spectrum: Spectrum, active_s: float) -> Row:
+    rhythm = find_rhythm(spectrum)
+    return {"syllables_per_s": rhythm.syllables / active_s, "flux_db": rhythm.flux_db}
 
 
 def _of_speech(speech: Spectrum) -> Row:
@@ -99,7 +119,11 @@ def _of_speech(speech: Spectrum) -> Row:
         "rolloff_hz": timbre.rolloff_hz,
         "bandwidth_hz": timbre.bandwidth_hz,
         "flatness": timbre.flatness,
+        "energy_95_hz": timbre.energy_95_hz,
+        "energy_99_hz": timbre.energy_99_hz,
         "mfcc_mean": list(timbre.mfcc),
+        "mfcc_std": list(timbre.mfcc_std),
+        "repeat_score": find_repeat(speech.mfcc()),
         "f0_median_hz": pitch.median_hz,
         "f0_iqr_semitones": pitch.iqr_semitones,
         "voiced_share": pitch.voiced_share,

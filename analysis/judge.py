@@ -6,41 +6,30 @@ A pure function of evidence and thresholds: it reads no clock and no file, and k
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
-from analysis.costs import judge_cost
+from analysis.evaluators import evaluate
 from analysis.evidence import Evidence, RunFacts
+from analysis.faults import failure_of_ours, fault_of, incomplete
 from analysis.findings import SEVERITY, Evaluated, Scene, unjudged, withheld
-from analysis.gates import Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail, PerVoice, RatioOfTotals
+from analysis.gates import PerVoice
 from analysis.proofs import Bar
 from analysis.samples import Sample, shortfall, take_sample
-from analysis.shares import judge_conditions, judge_outcomes, judge_tail
+from analysis.selftest import SelfTest, self_test
 from analysis.thresholds import Thresholds
 from analysis.units import count
-from analysis.voices import judge_voices
-from harness.exchanges import Lane
 from harness.judgement import Decision, Outcome, Verdict, decision_of, worst
 from harness.speech import Operation
 
 __all__ = ["Judgement", "judge"]
 
-_EVALUATORS: Final = MappingProxyType[type[Gate], Callable[..., Evaluated]](
-    {
-        PairedBinary: judge_outcomes,
-        PairedTail: judge_tail,
-        PairedExceed: judge_conditions,
-        PairedBand: judge_conditions,
-        PairedAny: judge_conditions,
-        RatioOfTotals: judge_cost,
-        PerVoice: judge_voices,
-    }
-)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +39,7 @@ class Judgement:
     overall: Verdict  # its findings are those of all operations, the deciding one first
     verdicts: tuple[Verdict, ...]
     samples: tuple[Sample, ...]  # one for each of `verdicts`
+    self_tests: tuple[SelfTest, ...]  # likewise
     evidence: Evidence
     thresholds: Thresholds
     epoch: str  # hash of thresholds, models and extractors: evidence of another epoch is not added to it
@@ -66,14 +56,38 @@ class Judgement:
 
 
 def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
-    """The verdict on `evidence`, which holds at least one run."""
+    """The verdict on `evidence`, which holds at least one run; `invalid` whatever goes wrong while judging."""
+    try:
+        return _judge(evidence, thresholds)
+    except Exception as error:
+        # Elsewhere an error in the judge counted as no data, and no data as a pass (verdicts.md 2.4).
+        log.exception("evidence could not be judged", extra={"runs": [run.run_id for run in evidence.runs]})
+        verdict = Verdict(operation=None, decision=Decision.INVALID, reason=failure_of_ours(error))
+        return Judgement(
+            overall=verdict,
+            verdicts=(),
+            samples=(),
+            self_tests=(),
+            evidence=evidence,
+            thresholds=thresholds,
+            epoch=_epoch(evidence.runs, thresholds),
+        )
+
+
+def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     present = set(evidence.ledger["operation"])
     operations = [operation for operation in Operation if operation.value in present]
     as_of = max(run.ended_at for run in evidence.runs)
     samples = [take_sample(evidence.pairs, operation, thresholds.stats, as_of=as_of) for operation in operations]
     bar = Bar(alpha=thresholds.stats.alpha, family=max(1, _claims(operations, thresholds)))
-    fault = _fault(evidence)
-    evaluated = [_evaluate(sample, evidence, thresholds, bar, fault) for sample in samples]
+    fault = fault_of(evidence)
+    scenes = [_scene(sample, evidence, thresholds, bar) for sample in samples]
+    tests = [self_test(scene, thresholds.gates_for(scene.operation)) for scene in scenes]
+    fault = fault or next((f"{test.operation}: {test.fault}" for test in tests if test.fault), None)
+    evaluated = [
+        _evaluate(scene, thresholds, sample, fault or incomplete(sample, thresholds.stats.min_pair_completeness))
+        for scene, sample in zip(scenes, samples, strict=True)
+    ]
     verdicts = tuple(
         _verdict(sample.operation, group, sample.pairs.height, fault)
         for sample, group in zip(samples, evaluated, strict=True)
@@ -82,6 +96,7 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
         overall=_overall(verdicts, list(itertools.chain(*evaluated)), samples, fault),
         verdicts=verdicts,
         samples=tuple(samples),
+        self_tests=tuple(tests),
         evidence=evidence,
         thresholds=thresholds,
         epoch=_epoch(evidence.runs, thresholds),
@@ -94,74 +109,31 @@ def _claims(operations: Iterable[Operation], thresholds: Thresholds) -> int:
     return sum(gate.claims for gate in gates if gate.blocking)
 
 
-def _evaluate(
-    sample: Sample, evidence: Evidence, thresholds: Thresholds, bar: Bar, fault: str | None
-) -> list[Evaluated]:
-    """Every gate's finding for one operation, in the file's order."""
-    gates = thresholds.gates_for(sample.operation)
-    fault = fault or _incomplete(sample, thresholds)
-    if fault is not None:
-        return [
-            unjudged(
-                name, gate, sample.operation, outcome=Outcome.INVALID, why=fault, counts={"pairs": sample.pairs.height}
-            )
-            for name, gate in gates.items()
-        ]
-    scene = Scene(
+def _scene(sample: Sample, evidence: Evidence, thresholds: Thresholds, bar: Bar) -> Scene:
+    return Scene(
         operation=sample.operation,
         pairs=sample.pairs,
         noise_pairs=evidence.noise_pairs.filter(pl.col("operation") == sample.operation.value),
         bar=bar,
         unmeasured_max=1.0 - thresholds.stats.min_pair_completeness,
     )
-    findings = {name: _EVALUATORS[type(gate)](name, gate, scene) for name, gate in gates.items()}
+
+
+def _evaluate(scene: Scene, thresholds: Thresholds, sample: Sample, fault: str | None) -> list[Evaluated]:
+    """Every gate's finding for one operation, in the file's order."""
+    gates = thresholds.gates_for(scene.operation)
+    if fault is not None:
+        counts = {"pairs": scene.pairs.height}
+        return [
+            unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=fault, counts=counts)
+            for name, gate in gates.items()
+        ]
+    findings = {name: evaluate(name, gate, scene) for name, gate in gates.items()}
     lacking = shortfall(sample, thresholds.stats)
     if lacking is None:
         return list(findings.values())
     # A veto waits for nothing: it only ever fails on what it has seen (verdicts.md, correction 2).
     return [each if isinstance(gates[name], PerVoice) else withheld(each, lacking) for name, each in findings.items()]
-
-
-def _incomplete(sample: Sample, thresholds: Thresholds) -> str | None:
-    """Why this operation cannot be judged although the ledger balances: unequal gaps would look like quality."""
-    least = thresholds.stats.min_pair_completeness
-    if sample.completeness is None or sample.completeness >= least:
-        return None
-    sent = sample.planned - sample.unsent
-    return (
-        f"{sent - sample.unanswered:,} of {count(sent, 'capture')} sent have a final outcome in both lanes "
-        f"({100 * sample.completeness:.1f} %), at least {100 * least:g} % must; find out why the others have none"
-    )
-
-
-def _fault(evidence: Evidence) -> str | None:
-    """Why nothing of these runs can be judged; None when their books balance."""
-    for run in evidence.runs:
-        if run.status != "complete" or run.planned != run.rows:
-            return (
-                f"run {run.run_id} is {run.status}: {run.planned:,} legs planned, {run.rows:,} have an outcome; "
-                "the replay's own command goes on with it"
-            )
-    ledger = evidence.ledger
-    for lane in (Lane.CONTROL, Lane.CANDIDATE):
-        legs = int(ledger.filter(pl.col("lane") == lane.value)["exchanges"].sum())
-        if legs != evidence.pairs.height:
-            return f"{legs:,} {lane} legs make {count(evidence.pairs.height, 'pair')}; every capture needs both lanes"
-    return _strangers(evidence.runs)
-
-
-def _strangers(runs: Sequence[RunFacts]) -> str | None:
-    """Two runs that met different models at the same place: their pairs do not add up to one sample."""
-    for earlier, later in itertools.pairwise(runs):
-        for place in sorted({" ".join(model.split()[:2]) for model in earlier.models}):
-            before = {model for model in earlier.models if model.startswith(f"{place} ")}
-            after = {model for model in later.models if model.startswith(f"{place} ")}
-            if before and after and not before & after:
-                return (
-                    f"runs {earlier.run_id} and {later.run_id} met different models "
-                    f"({', '.join(sorted(before))}; {', '.join(sorted(after))}); judge them apart"
-                )
-    return None
 
 
 def _verdict(operation: Operation | None, evaluated: Sequence[Evaluated], pairs: int, fault: str | None) -> Verdict:

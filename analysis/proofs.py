@@ -19,6 +19,7 @@ _FORECAST_FROM: Final = 50  # pairs; below, a rate is not known well enough to f
 # Where 80 % of forecasts end, as multiples of the estimate (verdicts.md 2.3 K: 0.37 to 3.5).
 _FORECAST_RANGE: Final = (0.4, 3.5)
 _ROUNDING: Final = 1.0 + 1e-9  # a price that equals its limit keeps it
+_LANES: Final = {"control": "control", "repeat": "control's own repeat"}
 _NEVER: Final = 1_000_000  # pairs; a need beyond is no plan
 
 
@@ -59,8 +60,8 @@ def _outcome(log_pass: float, log_fail: float, bar: Bar) -> Outcome:
     return Outcome.PASS if log_pass >= bar.to_pass else Outcome.INCONCLUSIVE
 
 
-def prove_paired(counts: Counts, margin_pp: float, bar: Bar) -> Proof:
-    """The candidate is bad at most `margin_pp` percentage points more often than control."""
+def prove_paired(counts: Counts, margin_pp: float, bar: Bar, *, against: str = "control") -> Proof:
+    """The candidate is bad at most `margin_pp` percentage points more often than `against`."""
     worse, better, pairs = counts.candidate_only, counts.control_only, counts.pairs
     margin = margin_pp / 100.0
     log_fail = float(log_e_fail(worse, better, pairs, margin))
@@ -73,8 +74,8 @@ def prove_paired(counts: Counts, margin_pp: float, bar: Bar) -> Proof:
     )
     limit = amount(margin_pp, "pp", signed=True)
     words = (
-        f"{_bound(interval, outcome, 'pp', signed=True)} against control, limit {limit}; "
-        f"candidate alone {worse:,}, control alone {better:,}, both {counts.both:,} of {count(pairs, 'pair')}"
+        f"{_bound(interval, outcome, 'pp', signed=True)} against {_LANES[against]}, limit {limit}; "
+        f"candidate alone {worse:,}, {against} alone {better:,}, both {counts.both:,} of {count(pairs, 'pair')}"
     )
     needed = float(pairs_needed(worse, better, pairs, margin, alpha=bar.alpha))
     return Proof(
@@ -127,7 +128,7 @@ def prove_tail(tail: Tail, quantile: float, ratio_max: float, bar: Bar) -> Proof
     name = f"p{100 * quantile:g}"
     words = (
         f"{name} {_bound(interval, outcome, 'ratio')} control's, limit {amount(ratio_max, 'ratio')}; "
-        f"{name} {amount(tail.candidate_s, 's')} against {amount(tail.reference_s, 's')} in {count(pairs, 'pair')}"
+        f"{name} {amount(tail.candidate_s, 's')} against {amount(tail.control_s, 's')} in {count(pairs, 'pair')}"
     )
     needed = float(pairs_needed(worse, better, pairs, 0.0, alpha=bar.alpha))
     return Proof(

@@ -36,7 +36,7 @@ def print_verdict(view: View, console: Console) -> None:
         for need in needs:
             console.print(Text(f"  {need}"))
     console.print(Text(""))
-    for line in (*_ledger_lines(view), *_source_lines(view)):
+    for line in (*_self_test_lines(view), *_ledger_lines(view), *_source_lines(view)):
         console.print(Text(line))
 
 
@@ -50,7 +50,10 @@ def markdown(view: View) -> str:
     needs = list(_needs(view))
     if needs:
         lines += ["", "Still needed:", "", *(f"- {_plain(need)}" for need in needs)]
-    lines += ["", *(f"- {_plain(line)}" for line in (*_ledger_lines(view), *_source_lines(view)))]
+    lines += [
+        "",
+        *(f"- {_plain(line)}" for line in (*_self_test_lines(view), *_ledger_lines(view), *_source_lines(view))),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -101,6 +104,21 @@ def _needs(view: View) -> Iterator[str]:
                 waits.setdefault(finding["forecast"]["text"], []).append(finding["gate"])
         for wait, gates in waits.items():
             yield f"{operation['operation']} {wait} ({', '.join(gates)})"
+
+
+def _self_test_lines(view: View) -> Iterator[str]:
+    """How small a defect the gates could see in these runs."""
+    for operation in view["operations"]:
+        test = operation["self_test"]
+        name, noise = operation["operation"], count(test["noise_pairs"], "noise pair")
+        if test["noise_pairs"] < test["needed"]:
+            yield f"self-test {name}: {noise} of {test['needed']}, so the instrument was not tested"
+        elif test["fault"] is None:
+            by_share: dict[float, list[str]] = {}
+            for gate, share in test["caught_from"].items():
+                by_share.setdefault(share, []).append(gate)
+            caught = "; ".join(f"{100 * share:g} % by {', '.join(by_share[share])}" for share in sorted(by_share))
+            yield f"self-test {name}: {noise}, the repeat does not fail; planted defects are caught from {caught}"
 
 
 def _ledger_lines(view: View) -> Iterator[str]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from analysis.judge import Judgement
 from analysis.samples import Sample
+from analysis.selftest import MIN_NOISE_PAIRS, SelfTest
 from harness.judgement import Decision, Finding, Verdict, worst
 from harness.speech import Operation
 
@@ -39,14 +40,15 @@ def view_of(judgement: Judgement) -> View:
         "thresholds": {"name": thresholds.name, "sha256": thresholds.sha256, "note": thresholds.note},
         "evidence_epoch": judgement.epoch,
         "operations": [
-            _operation(verdict, sample) for verdict, sample in zip(judgement.verdicts, judgement.samples, strict=True)
+            _operation(verdict, sample, test)
+            for verdict, sample, test in zip(judgement.verdicts, judgement.samples, judgement.self_tests, strict=True)
         ],
         "not_judged": [operation.value for operation in Operation if operation not in judged],
         "ledger": _ledger(judgement),
     }
 
 
-def _operation(verdict: Verdict, sample: Sample) -> View:
+def _operation(verdict: Verdict, sample: Sample, test: SelfTest) -> View:
     return {
         "operation": sample.operation.value,
         "decision": verdict.decision.value,
@@ -63,6 +65,12 @@ def _operation(verdict: Verdict, sample: Sample) -> View:
             "voices": sample.voices,
             "days": sample.days,
             "completeness": _rounded(sample.completeness),
+        },
+        "self_test": {
+            "noise_pairs": test.noise_pairs,
+            "needed": MIN_NOISE_PAIRS,
+            "fault": test.fault,
+            "caught_from": dict(test.caught_from),
         },
         "findings": [_finding(finding) for finding in verdict.findings],
     }

@@ -4,20 +4,23 @@ Every one of them turns pairs into counts and asks the exact engine.
 """
 
 import math
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from analysis import proofs
-from analysis.estimates import Tail, order_statistic
+from analysis.estimates import Tail
 from analysis.findings import Evaluated, Scene, conclude, unjudged
-from analysis.gates import TIMINGS, Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
-from analysis.pairs import OUTCOME_CLASSES, bad, count_pairs, delivered, ended_as, heard, seconds, timed, unmeasured
+from analysis.floor import floor_of
+from analysis.gates import TIMINGS, Condition, Gate, PairedAny, PairedBinary, PairedTail
+from analysis.marks import Conditions, condition_marks, control_p95_s, frozen_reference_s, is_relative
+from analysis.pairs import OUTCOME_CLASSES, count_pairs, ended_as, seconds, timed, unmeasured
 from analysis.units import amount, count
 from harness.judgement import Outcome
 
-__all__ = ["judge_conditions", "judge_outcomes", "judge_tail"]
+__all__ = ["fewest_for", "judge_conditions", "judge_outcomes", "judge_tail"]
 
 _SIDES: Final = ("control", "candidate")
 _COUNTED: Final = {"errors": "failures", "timeouts": "timeouts", "refusals": "refusals", "rate_limited": "rate limits"}
@@ -45,7 +48,7 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
     problem = _not_measured(name, gate, scene, gate.feature, among)
     if problem is not None:
         return problem
-    fewest = math.ceil(4.0 / (1.0 - gate.quantile) - 1e-9)  # p99: 400 (verdicts.md 2.3 C), p95: 80
+    fewest = fewest_for(gate.quantile)
     if times.height < fewest:
         needs = proofs.more_pairs(fewest - times.height, fewest - times.height)
         why = f"not judged on {count(times.height, 'pair')}; {needs.text}"
@@ -53,7 +56,8 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
             name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts, forecast=needs
         )
     candidate_s = times["candidate"].to_numpy()
-    tail = Tail(times["control"].to_numpy(), candidate_s, gate.quantile)
+    reference_s = frozen_reference_s(scene.pairs.filter(among), gate.feature, gate.quantile)
+    tail = Tail(times["control"].to_numpy(), candidate_s, gate.quantile, reference_s=reference_s)
     claims = [proofs.prove_tail(tail, gate.quantile, gate.ratio_max, scene.bar)]
     if gate.abs_max_s is not None:
         too_slow = int(np.count_nonzero(candidate_s > gate.abs_max_s))
@@ -63,37 +67,45 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
     return conclude(name, gate, scene, claims, gate.feature, tail.counts(gate.ratio_max)._asdict() | counts)
 
 
-def judge_conditions(name: str, gate: PairedExceed | PairedBand | PairedAny, scene: Scene) -> Evaluated:
+def fewest_for(quantile: float) -> int:
+    """Pairs below which a quantile is not judged: 400 for a p99 (verdicts.md 2.3 C), 80 for a p95."""
+    return math.ceil(4.0 / (1.0 - quantile) - 1e-9)
+
+
+def judge_conditions(name: str, gate: Conditions, scene: Scene) -> Evaluated:
     """How often a feature is beyond its limit, among pairs timed or heard on both sides.
 
-    Where defects of all kinds add up, audio that was refused on arrival is one of them.
+    A band, which measures the candidate by control, is judged against control's repeat where enough captures have one.
     """
-    feature = gate.conditions[0].feature
-    is_timing = feature in TIMINGS
-    eligible = timed if is_timing else delivered if isinstance(gate, PairedAny) else heard
-    problem = _not_measured(name, gate, scene, feature, eligible(*_SIDES))
+    p95_s = control_p95_s(gate, scene.pairs)
+    marks = condition_marks(gate, p95_s)
+    problem = _not_measured(name, gate, scene, gate.conditions[0].feature, marks.among)
     if problem is not None:
         return problem
-    p95_s = None
-    if is_timing:
-        control_s = scene.pairs.lazy().filter(eligible(*_SIDES)).select(seconds("control", feature)).collect()
-        p95_s = order_statistic(control_s.to_series().to_numpy(), 0.95)
-    candidate, control, repeat = (
-        pl.any_horizontal(bad(rule, side, against=against, control_p95_s=p95_s) for rule in gate.conditions)
-        for side, against in (("candidate", "control"), ("control", None), ("repeat", "control"))
-    )
-    counts = count_pairs(scene.pairs, candidate, control, among=eligible(*_SIDES))
-    noise = count_pairs(scene.noise_pairs, repeat, control, among=eligible("control", "repeat"))
-    shown = counts._asdict() | {
+    counts = count_pairs(scene.pairs, marks.candidate, marks.control, among=marks.among)
+    floor = floor_of(gate, scene.pairs, scene.noise_pairs, p95_s, scene.bar)
+    shown = {
         "left_out": scene.pairs.height - counts.pairs,
-        "noise_pairs": noise.pairs,  # control against itself: what no candidate can be better than
-        "noise_bad": noise.candidate_only,
+        "noise_pairs": floor.noise.pairs,  # control against itself: what no candidate can be better than
+        "noise_bad": floor.noise.candidate_only,
     }
+    if not is_relative(gate):
+        proof = proofs.prove_paired(counts, gate.margin_pp, scene.bar)
+        return conclude(name, gate, scene, [proof], _describe(gate, p95_s), counts._asdict() | shown)
+    if floor.is_known:
+        proof = proofs.prove_paired(floor.triples, gate.margin_pp, scene.bar, against="repeat")
+        shown["left_out"] = scene.pairs.height - floor.triples.pairs
+        return conclude(name, gate, scene, [proof], _describe(gate, p95_s), floor.triples._asdict() | shown)
+    refusal = floor.refusal(gate.margin_pp, scene.bar)
+    if refusal is not None:
+        counts_shown = counts._asdict() | shown
+        return unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=refusal, counts=counts_shown)
     proof = proofs.prove_paired(counts, gate.margin_pp, scene.bar)
-    return conclude(name, gate, scene, [proof], _describe(gate, p95_s), shown)
+    words = f"{proof.words}; control's own noise not taken off, {floor.triples.pairs:,} of {floor.needed:,} repeats"
+    return conclude(name, gate, scene, [replace(proof, words=words)], _describe(gate, p95_s), counts._asdict() | shown)
 
 
-def _describe(gate: PairedExceed | PairedBand | PairedAny, p95_s: float | None) -> str:
+def _describe(gate: Conditions, p95_s: float | None) -> str:
     """What counts as bad, for the reason."""
     conditions = " or ".join(_condition_words(condition, p95_s) for condition in gate.conditions)
     return f"no usable audio or {conditions}:" if isinstance(gate, PairedAny) else conditions

@@ -42,6 +42,7 @@ class Activity:
     """Which blocks of one sound are speech."""
 
     mask: Mask  # one a block of BLOCK_S, shape (blocks,)
+    levels_db: npt.NDArray[np.float64]  # of each block, dB full scale
     duration_s: float  # the last block may be short
     speech_level_db: float | None  # dB full scale; None without speech
     noise_floor_db: float | None  # dB full scale; None where no steady sound lies under the speech
@@ -96,11 +97,15 @@ def find_activity(y: FloatArray, *, rate_hz: int) -> Activity:
     duration_s = len(y) / rate_hz
     if speech_db < _QUIETEST_SPEECH_DB:
         nothing = np.zeros(len(levels_db), dtype=np.bool_)
-        return Activity(mask=nothing, duration_s=duration_s, speech_level_db=None, noise_floor_db=floor_db)
+        return Activity(
+            mask=nothing, levels_db=levels_db, duration_s=duration_s, speech_level_db=None, noise_floor_db=floor_db
+        )
     mask = levels_db > _threshold_db(speech_db, floor_db)
     _fill_short(mask, value=True, longest=_CLICK_BLOCKS)
     _fill_short(mask, value=False, longest=_CLOSURE_BLOCKS)
-    return Activity(mask=mask, duration_s=duration_s, speech_level_db=speech_db, noise_floor_db=floor_db)
+    return Activity(
+        mask=mask, levels_db=levels_db, duration_s=duration_s, speech_level_db=speech_db, noise_floor_db=floor_db
+    )
 
 
 def _floor_db(levels_db: npt.NDArray[np.float64]) -> float | None:

@@ -37,7 +37,10 @@ class Timbre:
     rolloff_hz: float  # below it lie 85 % of the magnitude
     bandwidth_hz: float
     flatness: float  # 0 a tone, 1 white noise
-    mfcc: tuple[float, ...]  # N_MFCC coefficients
+    energy_95_hz: float  # below it lie 95 % of the power of all frames together
+    energy_99_hz: float
+    mfcc: tuple[float, ...]  # means of N_MFCC coefficients
+    mfcc_std: tuple[float, ...]  # their standard deviations over frames
 
 
 @cache
@@ -51,6 +54,17 @@ def _mel_filters() -> FloatArray:
     return filters
 
 
+@cache
+def _cosines() -> FloatArray:
+    """The first rows of the orthonormal cosine transform: cheaper than a whole transform of every frame."""
+    rows: FloatArray = scipy.fft.dct(np.eye(N_MELS), type=2, norm="ortho", axis=0)[:N_MFCC].astype(np.float32)
+    return rows
+
+
+def _floats(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
 class Spectrum:
     """Magnitudes of a sound at `RATE_HZ` over frequency and time."""
 
@@ -58,6 +72,7 @@ class Spectrum:
         """Transform mono samples at `RATE_HZ`, shape (n,); less than one window is filled up with silence."""
         filled = np.pad(y, (0, max(0, N_FFT - len(y))))
         self.magnitude: FloatArray = np.abs(stft(filled, n_fft=N_FFT, hop_length=HOP))  # (513, frames)
+        self._mel_db: FloatArray | None = None
 
     @property
     def times_s(self) -> npt.NDArray[np.float64]:
@@ -68,24 +83,36 @@ class Spectrum:
         """Only some frames."""
         part = object.__new__(Spectrum)
         part.magnitude = self.magnitude[:, frames]
+        part._mel_db = None if self._mel_db is None else self._mel_db[:, frames]
         return part
 
     def mel_db(self) -> FloatArray:
-        """Power in mel bands, dB, at most 80 below the strongest; shape (N_MELS, frames)."""
-        power_db = 10.0 * np.log10(np.maximum(_mel_filters() @ np.square(self.magnitude), _POWER_FLOOR))
-        floored: FloatArray = np.maximum(power_db, power_db.max() - _TOP_DB)
-        return floored
+        """Power in mel bands, dB, at most 80 below the strongest of the whole sound; shape (N_MELS, frames)."""
+        if self._mel_db is None:
+            power_db = 10.0 * np.log10(np.maximum(_mel_filters() @ np.square(self.magnitude), _POWER_FLOOR))
+            self._mel_db = np.maximum(power_db, power_db.max() - _TOP_DB)
+        return self._mel_db
+
+    def mfcc(self) -> FloatArray:
+        """Mel-frequency cepstral coefficients of each frame; shape (N_MFCC, frames)."""
+        coefficients: FloatArray = _cosines() @ self.mel_db()
+        return coefficients
 
     def timbre(self) -> Timbre:
         """Colour of the sound, over all its frames (at least one)."""
         total, centroid_hz, bandwidth_hz = self._moments()
         sounding = total > 0
+        energy_95_hz, energy_99_hz = self._energy_hz(0.95, 0.99)
+        mfcc = self.mfcc()
         return Timbre(
             centroid_hz=float(centroid_hz[sounding].mean()),
             rolloff_hz=float(self._rolloff_hz(total)[sounding].mean()),
             bandwidth_hz=float(bandwidth_hz[sounding].mean()),
             flatness=float(self._flatness().mean()),
-            mfcc=self._mfcc(),
+            energy_95_hz=energy_95_hz,
+            energy_99_hz=energy_99_hz,
+            mfcc=_floats(mfcc.mean(axis=1, dtype=np.float64)),
+            mfcc_std=_floats(mfcc.std(axis=1, dtype=np.float64)),
         )
 
     def _moments(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -106,12 +133,14 @@ class Spectrum:
         hz: FloatArray = _frequencies_hz()[np.argmax(reached, axis=0)]
         return hz
 
+    def _energy_hz(self, *shares: float) -> list[float]:
+        """Frequencies below which these shares of the power lie, between bins by straight lines."""
+        power = np.einsum("ij,ij->i", self.magnitude, self.magnitude, dtype=np.float64)
+        reached = np.cumsum(power)
+        edges_hz = _frequencies_hz() + RATE_HZ / N_FFT / 2
+        return [float(min(np.interp(share * reached[-1], reached, edges_hz), RATE_HZ / 2)) for share in shares]
+
     def _flatness(self) -> FloatArray:
         power = np.maximum(np.square(self.magnitude), _POWER_FLOOR)
         flatness: FloatArray = np.exp(np.log(power).mean(axis=0)) / power.mean(axis=0)
         return flatness
-
-    def _mfcc(self) -> tuple[float, ...]:
-        """Mean coefficients: the transform is linear, so the mean is taken first and transformed once."""
-        mean_db = self.mel_db().mean(axis=1, dtype=np.float64)
-        return tuple(float(value) for value in scipy.fft.dct(mean_db, type=2, norm="ortho")[:N_MFCC])

@@ -14,13 +14,15 @@ from harness.errors import HarnessError
 
 __all__ = ["main"]
 
+_HERE: Final = Path(__file__).parent
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="cutover", page_icon=":material/swap_horiz:", layout="wide")
-    st.html(Path(__file__).with_name("style.css"))
+    # A file of our own: for a named symbol the browser would ask a font server on the internet.
+    st.set_page_config(page_title="cutover", page_icon=str(_HERE / "favicon.svg"), layout="wide")
+    st.html(_HERE / "style.css")
     if st.get_option("server.address") not in _LOOPBACK:
         st.error("The dashboard shows captured text and voices, and asks nobody who they are.")
         widgets.empty("It is served on this machine alone. Start it with:", "cutover dashboard")

@@ -5,6 +5,7 @@ outranks. How it looks is in `.streamlit/config.toml` beside app.py.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -29,7 +30,6 @@ __all__ = ["arguments", "dashboard", "refuse_taken"]
 APP: Final = Path(__file__).with_name("app.py")
 HOST: Final = "127.0.0.1"
 _START_S: Final = 60.0  # the first start compiles its imports
-_END_S: Final = 5.0
 _POLL_S: Final = 0.1
 
 
@@ -101,27 +101,26 @@ def arguments(port: int) -> list[str]:
 
 @contextlib.contextmanager
 def _served(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Streamlit, ended at the end; in our own session, so that it never outlives the terminal it was started in."""
+    """Streamlit in a session of its own, so that a Ctrl-C reaches it through us alone; it ends when we do."""
     path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(  # noqa: S603 - our own program; the port is a checked number
         arguments(port),
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     ) as server:
         try:
             yield server
         finally:
-            _end(server)
+            # It holds nothing worth saving; asked politely, its libraries would print what they leak at exit.
+            server.kill()
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """Ask it to end, then make it."""
-    if server.poll() is None:
-        server.terminate()
-    try:
-        server.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        server.kill()
+def _end_with_parent() -> None:
+    """Ask Linux to kill this process when its parent is gone: nobody would know that it still serves."""
+    parent_death_signal = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, clock: Clock) -> str:

@@ -7,10 +7,12 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,8 +25,10 @@ from harness.errors import ConfigError
 
 __all__ = [
     "PROJECT",
+    "ModalDialect",
     "ModalSettings",
     "QuotaSettings",
+    "QwenDelivery",
     "QwenSettings",
     "ReplaySettings",
     "Settings",
@@ -47,6 +51,26 @@ class QuotaSettings(_Section):
     ramp_s: Annotated[float, Field(ge=0)] = 60.0  # from nothing to full rate; a steep start is throttled by itself
 
 
+class QwenDelivery(StrEnum):
+    """How Qwen hands its audio over."""
+
+    AS_CAPTURED = "as_captured"  # a stream where the captured call asked for one, else a file
+    FILE = "file"  # one reply with the address of the audio
+    STREAM = "stream"  # server-sent events
+    REALTIME = "realtime"  # WebSocket; its models and their voices are others
+
+
+# Realtime has models of its own, and a voice speaks only with the model it was made for (providers.md A4).
+_REALTIME_MODELS: Final = MappingProxyType(
+    {
+        "generate_model": "qwen3-tts-flash-realtime",
+        "instruct_model": "qwen3-tts-instruct-flash-realtime",
+        "clone_model": "qwen3-tts-vc-realtime-2026-01-15",
+        "design_model": "qwen3-tts-vd-realtime-2026-01-15",
+    }
+)
+
+
 class QwenSettings(_Section):
     """The official Qwen API (DashScope); what its documents leave open is a setting here."""
 
@@ -61,6 +85,9 @@ class QwenSettings(_Section):
     design_model: str = "qwen3-tts-vd-2026-01-26"
     enrolment_model: str = "qwen-voice-enrollment"
     voice_design_model: str = "qwen-voice-design"
+    delivery: QwenDelivery = QwenDelivery.AS_CAPTURED
+    allow_voice_creation: bool = False  # a voice costs money and fills an account that production shares
+    voice_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}$")] = "cutover"  # what our voices' names begin with
     audio_hosts: str = r"dashscope-result-[a-z0-9-]+\.oss-[a-z0-9-]+\.aliyuncs\.com"  # full match
     max_chars: int = 600  # raw or billed is not documented: we count raw characters
     connect_timeout_s: float = 5.0
@@ -69,6 +96,21 @@ class QwenSettings(_Section):
     max_attempts: Annotated[int, Field(ge=1)] = 3
     max_reply_bytes: int = 64 * 1024 * 1024
     quota: QuotaSettings = QuotaSettings()  # 180 a minute by providers.md A8
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_realtime_models(cls, values: Any) -> Any:
+        """The models of realtime, unless others are named."""
+        if isinstance(values, dict) and values.get("delivery") == QwenDelivery.REALTIME:
+            return {**_REALTIME_MODELS, **values}
+        return values
+
+
+class ModalDialect(StrEnum):
+    """Which API the deployment speaks."""
+
+    ENDPOINTS = "endpoints"  # clone, design, generate, jobs (providers.md B4)
+    OPENAI = "openai"  # vLLM-Omni's /v1/audio/speech (providers.md B3)
 
 
 class ModalSettings(_Section):
@@ -81,6 +123,11 @@ class ModalSettings(_Section):
     region: str = "us-east"
     model: str = "Qwen3-TTS-12Hz-1.7B-Base"
     gpu: str = "A10G"  # the row of data/prices.toml that its seconds cost
+    dialect: ModalDialect = ModalDialect.ENDPOINTS
+    # Longer cloned speech is submitted and polled. None: never, since what a poll rounds up counts as latency.
+    submit_over_chars: Annotated[int, Field(ge=0)] | None = None
+    poll_s: Annotated[float, Field(gt=0)] = 2.0
+    health_every_s: Annotated[float, Field(ge=0)] = 300.0  # asking can start a GPU, and that is billed
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 160.0  # a request is held for up to 150 s before the 303
     deadline_s: float = 600.0

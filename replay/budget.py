@@ -5,10 +5,19 @@ Holds sums only. That the reservation is on disk before the bytes leave is the j
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from harness.errors import BudgetExceeded
 
 __all__ = ["Budget"]
+
+
+class _Reservation(NamedTuple):
+    """What one call under way has a claim on."""
+
+    provider: str
+    bound_microusd: int  # the most it can cost by the price file
+    microusd: int  # what was set aside: more, when the provider is known to bill above it
 
 
 class Budget:
@@ -21,13 +30,13 @@ class Budget:
         """Begin with `spent_microusd` already gone, as a resumed run does."""
         self.cap_microusd = cap_microusd
         self.spent_microusd = spent_microusd
-        self._reserved: dict[str, tuple[str, int]] = {}  # call id → provider, worst case
+        self._reserved: dict[str, _Reservation] = {}  # by call id
         self._overrun: dict[str, float] = {}  # provider → its highest bill by our worst case, above 1
 
     @property
     def reserved_microusd(self) -> int:
         """What calls under way may still cost."""
-        return sum(worst for _, worst in self._reserved.values())
+        return sum(reservation.microusd for reservation in self._reserved.values())
 
     @property
     def left_microusd(self) -> int:
@@ -55,7 +64,7 @@ class Budget:
                 f"{provider}: the next call can cost ${worst / 1e6:.4f} and ${self.left_microusd / 1e6:.4f} "
                 f"of ${self.cap_microusd / 1e6:.2f} is left"
             )
-        self._reserved[call] = (provider, worst)
+        self._reserved[call] = _Reservation(provider, worst_microusd, worst)
 
     def settle(self, call: str, microusd: int | None) -> int:
         """Turn the reservation of `call` into spending and return what was booked.
@@ -64,10 +73,9 @@ class Budget:
             call: A call that was reserved and not yet settled.
             microusd: What it cost; None when nobody knows, which books the whole reservation.
         """
-        provider, worst = self._reserved.pop(call)
-        booked = worst if microusd is None else microusd
+        provider, bound, reserved = self._reserved.pop(call)
+        booked = reserved if microusd is None else microusd
         self.spent_microusd += booked
-        if worst and booked > worst:
-            factor = self._overrun.get(provider, 1.0) * booked / worst
-            self._overrun[provider] = factor
+        if bound and booked > bound:
+            self._overrun[provider] = max(self._overrun.get(provider, 1.0), booked / bound)
         return booked

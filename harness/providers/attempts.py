@@ -29,6 +29,7 @@ class Answer(Generic[T]):
 
     result: T | Failure
     sent: bool = True  # the request may have reached the provider
+    heard: bool = False  # a listener had part of the audio already: another attempt would say it twice
     began: bool = False  # the work surely began, so that a failure that costs nothing on its own is not free
     microusd: int | None = None  # exact cost where the reply tells; None: by the kind of failure
     basis: str = ""  # how that cost was found
@@ -100,6 +101,8 @@ class Attempts:
             if not isinstance(answer.result, Failure):
                 return answer.result
             failure = answer.result
+            if answer.heard:
+                return failure
             wait_s = self._policy.wait_s(
                 failure,
                 attempt=attempt,
@@ -183,7 +186,7 @@ def _charge(answer: Answer[T]) -> tuple[int | None, str]:
     """What an attempt is booked at, and on what basis."""
     if answer.microusd is not None:
         return answer.microusd, answer.basis
-    if answer.began or not isinstance(answer.result, Failure):
+    if answer.began or answer.heard or not isinstance(answer.result, Failure):
         return None, ""
     unbilled = not answer.sent or KINDS[answer.result.kind].charge is Charge.NOTHING
     return (0, "not billed") if unbilled else (None, "")

@@ -3,8 +3,6 @@
 Knows the wire and nothing of requests, prices or which voice belongs to whom.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,14 +17,17 @@ from harness.exchanges import Failure
 from harness.providers.attempts import Answer
 from harness.providers.base import Deadline
 from harness.providers.codes import dashscope_failure
-from harness.providers.door import Door, Fault, Reply
-from harness.providers.envelope import Audio, Envelope, Output, read_envelope
+from harness.providers.dashscope_speech import Spoken, decoded, spoken_from, streamed_from
+from harness.providers.dashscope_stream import SpeechStream
+from harness.providers.door import Door, Fault, Listener, Reply
+from harness.providers.envelope import Envelope, Output, read_envelope
 from harness.providers.retry import retry_after_s
 
 __all__ = ["AccountVoice", "DashScope", "MadeVoice", "NewVoice", "Spoken"]
 
 _SPEAK: Final = "/api/v1/services/aigc/multimodal-generation/generation"
 _VOICES: Final = "/api/v1/services/audio/tts/customization"
+_AS_EVENTS: Final = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100  # an account holds 1 000 voices; a list without an end is no list
 _PREVIEW: Final = {"sample_rate": 24_000, "response_format": "wav"}
@@ -34,17 +35,6 @@ _PREVIEW: Final = {"sample_rate": 24_000, "response_format": "wav"}
 VoiceMaker = Literal["clone", "design"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
-    """What came of a synthesis: an address of audio, or audio itself."""
-
-    reply: Reply
-    url: str | None
-    audio: bytes | None
-    reported_chars: int | None
-    facts: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +84,26 @@ class DashScope:
         self._clock = clock
 
     async def speak(
-        self, *, model: str, text: str, voice: str, language_type: str, instructions: str | None, deadline: Deadline
+        self,
+        *,
+        model: str,
+        text: str,
+        voice: str,
+        language_type: str,
+        instructions: str | None,
+        deadline: Deadline,
+        stream: bool = False,
     ) -> Answer[Spoken]:
-        """One synthesis, not streamed; may be billed by characters."""
+        """One synthesis, as a file or as a stream; may be billed by characters."""
         content = {"text": text, "voice": voice, "language_type": language_type}
         if instructions:
             content["instructions"] = instructions
         body = {"model": model, "input": content}
-        answer = await self._call(_SPEAK, body, deadline=deadline, private=(text, instructions))
-        return _map(answer, _spoken)
+        private = (text, instructions)
+        if stream:
+            return await self._speak_streamed(body, deadline=deadline, private=private)
+        answer = await self._call(_SPEAK, body, deadline=deadline, private=private)
+        return _map(answer, lambda said: spoken_from(said.reply, said.envelope))
 
     async def download(self, url: URL, *, deadline: Deadline) -> Answer[Reply]:
         """The audio at an address that a synthesis gave: free, and no key goes along."""
@@ -162,15 +163,47 @@ class DashScope:
         body["input"] = {key: value for key, value in content.items() if value is not None}
         return body
 
+    async def _speak_streamed(
+        self, body: dict[str, Any], *, deadline: Deadline, private: tuple[str | None, ...]
+    ) -> Answer[Spoken]:
+        stream = SpeechStream(self._clock, private=private)
+        reply = await self._post(_SPEAK, body, deadline=deadline, headers=_AS_EVENTS, listener=stream.feed)
+        stream.close()
+        if isinstance(reply, Fault):
+            failure = stream.failure_after(reply.failure)
+            return Answer(result=failure, sent=reply.sent, heard=stream.heard, request_id=stream.request_id)
+        if reply.status != 200 or not reply.headers.get("content-type", "").startswith("text/event-stream"):
+            # Refused before the stream began; or answered in one piece, as a gateway between us may do.
+            return _map(self._read(reply, private), lambda said: spoken_from(said.reply, said.envelope))
+        return Answer(
+            result=stream.problem or streamed_from(reply, stream),
+            heard=stream.heard,
+            retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+            request_id=stream.request_id or reply.headers.get("x-request-id"),
+        )
+
     async def _call(
         self, path: str, body: dict[str, Any], *, deadline: Deadline, private: tuple[str | None, ...] = ()
     ) -> Answer[_Said]:
         """Send one body and read the envelope of its reply."""
-        reply = await self._door.send(
-            "POST", self._base.joinpath(path[1:]), body=json.dumps(body).encode(), keyed=True, deadline=deadline
+        reply = await self._post(path, body, deadline=deadline)
+        return Answer(result=reply.failure, sent=reply.sent) if isinstance(reply, Fault) else self._read(reply, private)
+
+    async def _post(
+        self,
+        path: str,
+        body: dict[str, Any],
+        *,
+        deadline: Deadline,
+        headers: Mapping[str, str] | None = None,
+        listener: Listener | None = None,
+    ) -> Reply | Fault:
+        url, content = self._base.joinpath(path[1:]), json.dumps(body).encode()
+        return await self._door.send(
+            "POST", url, body=content, keyed=True, deadline=deadline, headers=headers, listener=listener
         )
-        if isinstance(reply, Fault):
-            return Answer(result=reply.failure, sent=reply.sent)
+
+    def _read(self, reply: Reply, private: tuple[str | None, ...]) -> Answer[_Said]:
         envelope = read_envelope(reply.body)
         return Answer(
             result=_result(reply, envelope, private),
@@ -206,24 +239,6 @@ def _map(answer: Answer[_Said], read: Callable[[_Said], T | Failure]) -> Answer[
     )
 
 
-def _spoken(said: _Said) -> Spoken | Failure:
-    output = said.envelope.output or Output()
-    audio = output.audio or Audio()
-    inline = _decoded(audio.data)
-    if not audio.url and not inline:
-        return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the reply names no audio")
-    facts = {"audio_id": audio.id, "finish_reason": output.finish_reason, "expires_at": audio.expires_at}
-    if audio.id and said.envelope.request_id and audio.id != f"audio_{said.envelope.request_id}":
-        facts["audio_id_differs"] = True  # perhaps the reply to somebody else's request
-    return Spoken(
-        reply=said.reply,
-        url=audio.url or None,
-        audio=inline,
-        reported_chars=said.envelope.usage.characters if said.envelope.usage else None,
-        facts={key: value for key, value in facts.items() if value is not None},
-    )
-
-
 def _made(said: _Said) -> MadeVoice | Failure:
     output = said.envelope.output or Output()
     if not output.voice:
@@ -232,14 +247,6 @@ def _made(said: _Said) -> MadeVoice | Failure:
     return MadeVoice(
         voice_id=output.voice,
         reply=said.reply,
-        preview=_decoded(output.preview_audio.data if output.preview_audio else None),
+        preview=decoded(output.preview_audio.data if output.preview_audio else None),
         facts={key: value for key, value in facts.items() if value is not None},
     )
-
-
-def _decoded(encoded: str | None) -> bytes | None:
-    """The bytes of a base64 text; None when it is empty or none."""
-    try:
-        return base64.b64decode(encoded or "", validate=True) or None
-    except (binascii.Error, ValueError):
-        return None

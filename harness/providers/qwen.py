@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from harness.clock import Clock
-from harness.config import QwenSettings
+from harness.config import QwenDelivery, QwenSettings
 from harness.errors import ConfigError, ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses, base_url
@@ -18,6 +18,7 @@ from harness.providers.delivery import accept
 from harness.providers.door import Door, Limits, secret_header
 from harness.providers.draft import Draft
 from harness.providers.enrolment import Enrolment
+from harness.providers.pcm_stream import PcmStream
 from harness.providers.pricing import PriceList
 from harness.providers.qwen_terms import language_name, model_for, objection_to, preset_name
 from harness.providers.retry import RetryPolicy
@@ -218,6 +219,7 @@ class QwenProvider:
                 language_type=language_name(request.language),
                 instructions=request.instructions,
                 deadline=deadline,
+                stream=self._streams(request),
             )
             return self._priced(answer, speaker.model, counted)
 
@@ -227,6 +229,10 @@ class QwenProvider:
             return spoken
         self._note(spoken, draft)
         return await self._audio_of(spoken, draft, deadline)
+
+    def _streams(self, request: SpeechRequest) -> bool:
+        delivery = self._settings.delivery
+        return delivery is QwenDelivery.STREAM or (delivery is QwenDelivery.AS_CAPTURED and request.stream)
 
     def _priced(self, answer: Answer[Spoken], model: str, counted: int) -> Answer[Spoken]:
         """The answer with what it cost: by the characters the provider reports, else by those we count."""
@@ -246,7 +252,7 @@ class QwenProvider:
     async def _audio_of(self, spoken: Spoken, draft: Draft, deadline: Deadline) -> Speech | Failure:
         """The audio itself: paid for already, so fetching it is repeated freely."""
         if spoken.url is None:
-            return _accepted(spoken.audio or b"", draft, arrived_s=spoken.reply.ended_s)
+            return _accepted(spoken.audio or b"", draft, arrived_s=spoken.reply.ended_s, stream=spoken.stream)
         url = self._addresses.audio_url(spoken.url)
         if isinstance(url, str):
             detail = f"the address of the audio was refused: {url}"
@@ -259,9 +265,12 @@ class QwenProvider:
         return _accepted(reply.body, draft, arrived_s=reply.body_began_s)
 
 
-def _accepted(body: bytes, draft: Draft, *, arrived_s: float) -> Speech | Failure:
+def _accepted(body: bytes, draft: Draft, *, arrived_s: float, stream: PcmStream | None = None) -> Speech | Failure:
     delivery = accept(body)
     if isinstance(delivery, Failure):
         return delivery
+    if stream is not None:
+        # It could be heard before it was all here, but not before its first sound was.
+        arrived_s = stream.start_s(delivery.leading_silence_s or 0.0)
     draft.delivered(delivery, arrived_s=arrived_s)
     return delivery.speech

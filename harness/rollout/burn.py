@@ -11,44 +11,40 @@ class BurnRate:
 
     def __init__(self, rules: BurnRules) -> None:
         self._rules = rules
-        lengths = {length for window in rules.windows for length in (window.long_s, window.short_s)}
-        self._windows = {length: Window(length, figures=2) for length in sorted(lengths)}
+        lengths_s = {length_s for window in rules.windows for length_s in (window.long_s, window.short_s)}
+        self._window = Window(lengths_s, figures=2)
 
     def add(self, at_s: float, *, failed: bool) -> None:
         """Count one caller."""
-        for window in self._windows.values():
-            window.add(at_s, (1, int(failed)))
+        self._window.add(at_s, (1, int(failed)))
 
     def burning(self, at_s: float) -> list[tuple[BurnWindow, str]]:
         """The rules that fire at `at_s`, with their figures."""
-        for window in self._windows.values():
-            window.advance(at_s)
+        self._window.advance(at_s)
         return [(rule, self._figures(rule)) for rule in self._rules.windows if self._fires(rule)]
 
     def _fires(self, rule: BurnWindow) -> bool:
-        _, bad = self._windows[rule.long_s].sums
+        _, bad = self._window.sums(rule.long_s)
         return bad >= self._rules.min_bad and all(
-            self._rate(length) >= rule.factor for length in (rule.long_s, rule.short_s)
+            self._rate(length_s) >= rule.factor for length_s in (rule.long_s, rule.short_s)
         )
 
     def _rate(self, length_s: int) -> float:
         """How many times faster than allowed."""
-        total, bad = self._windows[length_s].sums
+        total, bad = self._window.sums(length_s)
         return bad / total / (1 - self._rules.objective) if total else 0.0
 
     def _figures(self, rule: BurnWindow) -> str:
-        total, bad = self._windows[rule.long_s].sums
+        total, bad = self._window.sums(rule.long_s)
         return (
             f"{bad} of {total} callers without speech in {rule.long_s / 3600:g} h, "
             f"{self._rate(rule.long_s):.1f} times what {self._rules.objective:.1%} allows"
         )
 
     def dump(self) -> list[Cell]:
-        """The longest window, which holds all shorter ones."""
-        return self._windows[max(self._windows)].dump()
+        """All counts as plain JSON values."""
+        return self._window.dump()
 
     def load(self, cells: list[Cell]) -> None:
         """Go on from what `dump` gave."""
-        newest = cells[-1][0] if cells else 0
-        for length_s, window in self._windows.items():
-            window.load([cell for cell in cells if cell[0] > newest - length_s // 60])
+        self._window.load(cells)

@@ -17,47 +17,43 @@ class Spend:
 
     def __init__(self, rules: SpendRules) -> None:
         self._rules = rules
-        self._hour = Window(_HOUR_S, figures=1)
-        self._day = Window(_DAY_S, figures=1)
-        # requests, micro-dollars, characters, and the squares that a bound on their ratio needs
-        self._speech = Window(_DAY_S, figures=6)
+        # All micro-dollars; then of speech its requests, micro-dollars, characters, and the squares that a bound needs.
+        self._window = Window((_HOUR_S, _DAY_S), figures=7)
 
     def add(self, at_s: float, *, microusd: int, chars: int | None) -> None:
         """Book one call; `chars` is None where it is not paid by the character."""
-        self._hour.add(at_s, (microusd,))
-        self._day.add(at_s, (microusd,))
-        if chars is not None:
-            self._speech.add(at_s, (1, microusd, chars, microusd * microusd, microusd * chars, chars * chars))
+        if chars is None:
+            self._window.add(at_s, (microusd,))
+        else:
+            squares = (microusd * microusd, microusd * chars, chars * chars)
+            self._window.add(at_s, (microusd, 1, microusd, chars, *squares))
 
     def over_caps(self) -> list[tuple[str, str]]:
         """The caps that were reached by the last call, by name, with their figures."""
-        spent = (
-            ("hour", self._hour.sums[0], self._rules.hour_usd),
-            ("day", self._day.sums[0], self._rules.day_usd),
-        )
+        caps = (("hour", _HOUR_S, self._rules.hour_usd), ("day", _DAY_S, self._rules.day_usd))
+        spent = [(name, self._window.sums(length_s)[0], cap_usd) for name, length_s, cap_usd in caps if cap_usd]
         return [
             (name, f"${microusd / 1e6:.2f} in the last {name}, ${cap_usd:.2f} is the cap")
             for name, microusd, cap_usd in spent
-            if cap_usd is not None and microusd >= cap_usd * 1e6
+            if microusd >= cap_usd * 1e6
         ]
 
     def over_plan(self) -> str | None:
         """The figures, when a day's cost per character may be too far above the plan; None while it is not."""
-        requests = self._speech.sums[0]
-        upper_usd = upper_cost_per_1k_usd(*self._speech.sums)
+        _, requests, *sums = self._window.sums(_DAY_S)
+        upper_usd = upper_cost_per_1k_usd(requests, *sums)
         limit_usd = self._rules.plan_usd_per_1k_chars * self._rules.max_ratio
         if requests < self._rules.min_requests or upper_usd is None or upper_usd <= limit_usd:
             return None
         return f"1,000 characters may cost ${upper_usd:.4f} by {requests} requests, ${limit_usd:.4f} is the limit"
 
-    def dump(self) -> list[list[Cell]]:
-        """All windows as plain JSON values."""
-        return [window.dump() for window in (self._hour, self._day, self._speech)]
+    def dump(self) -> list[Cell]:
+        """All sums as plain JSON values."""
+        return self._window.dump()
 
-    def load(self, cells: list[list[Cell]]) -> None:
+    def load(self, cells: list[Cell]) -> None:
         """Go on from what `dump` gave."""
-        for window, each in zip((self._hour, self._day, self._speech), cells, strict=True):
-            window.load(each)
+        self._window.load(cells)
 
 
 def upper_cost_per_1k_usd(n: int, cost: int, chars: int, cost2: int, cost_chars: int, chars2: int) -> float | None:

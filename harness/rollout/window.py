@@ -1,49 +1,82 @@
-"""Counts of the last minutes: added up as they come, dropped as they age. Kept by the minute, so days cost little."""
+"""Counts of the last minutes, hours and days: kept by the minute, so that days cost little."""
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-__all__ = ["Window"]
+__all__ = ["Cell", "Window"]
 
 _MINUTE_S: Final = 60
 
-Cell = list[int]  # minute since 1970, then one sum for each figure; integers, so that subtracting stays exact
+Cell = list[int]  # minute since 1970, then one sum for each figure
 
 
 class Window:
-    """Sums of some figures over the last `length_s` seconds, to the minute.
+    """Sums of some figures over the last so many seconds, to the minute, for several lengths at once.
 
-    Time that steps back is taken for the latest minute seen, so a corrected clock loses nothing.
+    Figures are integers, so that subtracting what has grown old stays exact. Time that steps back is taken for the
+    latest minute seen, so a corrected clock loses nothing.
     """
 
-    def __init__(self, length_s: float, *, figures: int) -> None:
-        self.sums = [0] * figures
-        self._minutes = max(1, int(length_s // _MINUTE_S))
-        self._cells: deque[Cell] = deque()
+    _minute: int  # the current one
+    _now: list[int]  # its sums so far
+    _past: dict[int, list[int]]  # length → sums over the minutes before it
+    _cells: dict[int, list[int]]  # those minutes, oldest first
 
-    def add(self, at_s: float, values: Iterable[int]) -> None:
-        """Count one event."""
+    def __init__(self, lengths_s: Iterable[int], *, figures: int) -> None:
+        self._figures = figures
+        self._minutes = {length_s: max(1, length_s // _MINUTE_S) for length_s in lengths_s}
+        self._longest = max(self._minutes.values())
+        self._clear(minute=0)
+
+    def add(self, at_s: float, values: Sequence[int]) -> None:
+        """Count one event; costs the same whatever the lengths."""
         self.advance(at_s)
-        cell = self._cells[-1]
-        for place, value in enumerate(values, start=1):
-            cell[place] += value
-            self.sums[place - 1] += value
+        now = self._now
+        for place, value in enumerate(values):
+            now[place] += value
+
+    def sums(self, length_s: int) -> list[int]:
+        """The sums over one of the lengths."""
+        return [past + now for past, now in zip(self._past[length_s], self._now, strict=True)]
 
     def advance(self, at_s: float) -> None:
-        """Drop what has grown too old by `at_s`."""
+        """Let time pass, up to `at_s`."""
         minute = int(at_s // _MINUTE_S)
-        if not self._cells or minute > self._cells[-1][0]:
-            self._cells.append([minute, *([0] * len(self.sums))])
-        while self._cells[0][0] <= self._cells[-1][0] - self._minutes:
-            for place, value in enumerate(self._cells.popleft()[1:]):
-                self.sums[place] -= value
+        if minute <= self._minute:
+            return
+        if minute - self._minute >= self._longest:
+            self._clear(minute)
+            return
+        if any(self._now):
+            self._cells[self._minute] = self._now
+            for past in self._past.values():
+                _add(past, self._now, 1)
+        for length_s, minutes in self._minutes.items():
+            for old in range(self._minute - minutes + 1, minute - minutes + 1):
+                _add(self._past[length_s], self._cells.get(old, ()), -1)
+        for old in range(self._minute - self._longest + 1, minute - self._longest + 1):
+            self._cells.pop(old, None)
+        self._minute, self._now = minute, [0] * self._figures
 
     def dump(self) -> list[Cell]:
-        """The cells as plain JSON values."""
-        return [list(cell) for cell in self._cells]
+        """The cells that hold something, oldest first, as plain JSON values."""
+        cells = [[minute, *cell] for minute, cell in self._cells.items()]
+        return [*cells, [self._minute, *self._now]] if any(self._now) else cells
 
     def load(self, cells: list[Cell]) -> None:
         """Go on from what `dump` gave."""
-        self._cells = deque([list(cell) for cell in cells])
-        self.sums = [sum(cell[place] for cell in cells) for place in range(1, len(self.sums) + 1)]
+        self._clear(minute=0)
+        for minute, *cell in cells:
+            self.add(minute * _MINUTE_S, cell)
+
+    def _clear(self, minute: int) -> None:
+        """Forget everything; it is `minute` now."""
+        self._minute = minute
+        self._now = [0] * self._figures
+        self._past = {length_s: [0] * self._figures for length_s in self._minutes}
+        self._cells = {}
+
+
+def _add(sums: list[int], cell: Iterable[int], sign: int) -> None:
+    for place, value in enumerate(cell):
+        sums[place] += sign * value

@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "VIEWS", "Column", "Table", "ddl"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,19 @@ _FEATURES = Table(
         Column("mfcc_mean", "DOUBLE[]", "means of 13 MFCCs over active frames"),
         Column("pcm_sha256", "VARCHAR", "hash of the decoded samples: equal means identical sound"),
         Column("more", "JSON", "further numbers by name"),
+        Column("true_peak_db", "DOUBLE", "highest point between samples, oversampled to 96 kHz, dB full scale"),
+        Column("loudness_range_lu", "DOUBLE", "loudness range, EBU Tech 3342; null below 3 s"),
+        Column("snr_db", "DOUBLE", "speech level over the quiet between words, at most 96; small without pauses"),
+        Column("level_spread_db", "DOUBLE", "10th to 90th percentile of the level of speech"),
+        Column("ending_db", "DOUBLE", "last 20 ms of speech over the speech level: near 0 is cut off in a word"),
+        Column("syllables_per_s", "DOUBLE", "syllables by active_s, counted by peaks of energy"),
+        Column("flux_db", "DOUBLE", "mean rise of a mel band from frame to frame: strength of onsets"),
+        Column(
+            "repeat_score", "DOUBLE", "likeness of the two most alike stretches of speech, 1 is a loop; null below 1 s"
+        ),
+        Column("energy_95_hz", "DOUBLE", "below it lie 95 % of the power of active frames"),
+        Column("energy_99_hz", "DOUBLE", "below it lie 99 % of the power of active frames"),
+        Column("mfcc_std", "DOUBLE[]", "standard deviations of 13 MFCCs over active frames"),
     ),
 )
 _GATES = Table(

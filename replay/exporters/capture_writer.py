@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 import zstandard
 
@@ -37,11 +37,10 @@ class CaptureWriter:
         except OSError as error:
             raise CaptureError(f"{path}: cannot be written: {error.strerror}") from None
         self._file: BinaryIO = os.fdopen(descriptor, "wb", _BUFFER_BYTES)
-        self._packed = (
-            zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(self._file, closefd=False)
-            if path.suffix == ".zst"
-            else None
-        )
+        self._packed: BinaryIO | None = None
+        if path.suffix == ".zst":
+            compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+            self._packed = cast(BinaryIO, compressor.stream_writer(self._file, closefd=False))
 
     def write(self, capture: Capture) -> int:
         """Add a capture and return the number of its line."""

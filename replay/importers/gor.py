@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
@@ -52,7 +51,7 @@ def read_gor(files: Iterable[tuple[str, Readable]], *, wanted: Wanted) -> Iterat
 
 def _request(record: GorRecord, wanted: Wanted, waiting: "_Waiting") -> Iterator[Found]:
     try:
-        head = read_head(record.message)
+        head = read_head(record.data, record.message_at)
         line = request_line(head)
         if not wanted(line):
             yield record.place, Skipped("not a speech endpoint")
@@ -72,7 +71,7 @@ def _exchange(record: GorRecord, head: Head, line: RequestLine) -> HttpExchange:
         host=line.host,
         path=line.path,
         content_type=head.fields.get("content-type", ""),
-        body=read_body(head, record.message),
+        body=read_body(head, record.data),
         wants_sse=head.fields.get("x-dashscope-sse", "").lower() == "enable",
     )
 
@@ -94,7 +93,7 @@ class _Waiting:
 
     def add(self, record: GorRecord, exchange: HttpExchange) -> Iterator[Found]:
         """Let a request wait; those that have waited too long come out without a reply."""
-        self._requests[record.place] = (record._replace(message=b""), exchange)
+        self._requests[record.place] = (record._replace(data=b""), exchange)
         self._places.setdefault(record.id, []).append(record.place)
         self._bytes += len(exchange.body)
         while len(self._requests) > _MAX_WAITING or self._bytes > _MAX_WAITING_BYTES:
@@ -126,20 +125,27 @@ class _Waiting:
 
 def _answered(record: GorRecord, exchange: HttpExchange, reply: GorRecord) -> HttpExchange:
     try:
-        head = read_head(reply.message)
+        head = read_head(reply.data, reply.message_at)
         status, content_type = status_of(head), head.fields.get("content-type", "")
     except Unusable:
         return exchange
     try:
-        body = read_body(head, reply.message)
+        body = read_body(head, reply.data)
     except Unusable:
         body = None  # goreplay cuts long replies
     # The reply's stamp is that of its first packet, its latency the time its packets took (capture-formats.md 1).
     first_byte_ns = reply.timestamp_ns - record.timestamp_ns
     in_order = first_byte_ns >= 0
     total_ns = first_byte_ns + reply.latency_ns if reply.latency_ns is not None else None
-    return replace(
-        exchange,
+    return HttpExchange(
+        key=exchange.key,
+        captured_at=exchange.captured_at,
+        method=exchange.method,
+        host=exchange.host,
+        path=exchange.path,
+        content_type=exchange.content_type,
+        body=exchange.body,
+        wants_sse=exchange.wants_sse,
         reply=HttpReply(status=status, content_type=content_type, body=body),
         first_byte_s=first_byte_ns / 1e9 if in_order else None,
         total_s=total_ns / 1e9 if in_order and total_ns is not None else None,

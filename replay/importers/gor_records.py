@@ -42,7 +42,8 @@ class GorRecord(NamedTuple):
     id: str
     timestamp_ns: int
     latency_ns: int | None
-    message: bytes
+    data: bytes
+    message_at: int  # where the HTTP message begins in it
 
 
 class GorRecords:
@@ -78,27 +79,26 @@ class GorRecords:
             yield held
 
     def _split(self) -> Iterator[_Chunk]:
-        buffer = bytearray()
-        start = searched = dropped = 0
-        is_first = True
-        for piece in pieces(self._source, _PIECE_BYTES):
-            if is_first:
+        rest, searched, dropped = b"", 0, 0
+        for number, piece in enumerate(pieces(self._source, _PIECE_BYTES)):
+            if number == 0:
                 _check_beginning(piece)
-                is_first = False
-            buffer += piece
+            buffer, start = rest + piece, 0
             while (end := buffer.find(SEPARATOR, searched)) >= 0:
-                yield _Chunk(bytes(buffer[start:end]), dropped + end - start)
+                yield _Chunk(buffer[start:end], dropped + end - start)
                 start = searched = end + len(SEPARATOR)
                 dropped = 0
-            del buffer[:start]
-            start = 0
-            if len(buffer) > self._max_bytes:  # keep its beginning, let the rest go by
-                surplus = len(buffer) - len(SEPARATOR) - self._max_bytes // 2
-                del buffer[self._max_bytes // 2 : self._max_bytes // 2 + surplus]
-                dropped += surplus
-            searched = max(0, len(buffer) - len(SEPARATOR) + 1)
-        if buffer.strip():
-            yield _Chunk(bytes(buffer), dropped + len(buffer))
+            rest = self._shortened(buffer[start:])
+            dropped += len(buffer) - start - len(rest)
+            searched = max(0, len(rest) - len(SEPARATOR) + 1)
+        if rest.strip():
+            yield _Chunk(rest, dropped + len(rest))
+
+    def _shortened(self, rest: bytes) -> bytes:
+        """Of a record beyond the allowed size its beginning, and its end for a separator that has only begun."""
+        if len(rest) <= self._max_bytes:
+            return rest
+        return rest[: self._max_bytes // 2] + rest[-len(SEPARATOR) :]
 
 
 def _check_beginning(piece: bytes) -> None:
@@ -151,5 +151,6 @@ def _record(place: Place, chunk: _Chunk) -> GorRecord | LeftOut:
         identity.decode(),
         int(timestamp),
         int(latency) if latency is not None else None,
-        chunk.data[start:],
+        chunk.data,
+        start,
     )

@@ -30,9 +30,9 @@ WANTED: Final = frozenset(
 MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_INTERIM: Final = 4
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9][ \r]")
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SOUND: Final = re.compile(rb"\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*\r\n)*")
+_FIELD: Final = re.compile(b"\r\n(" + "|".join(sorted(WANTED)).encode() + b"):([^\r\n]*)(?=\r\n)", re.IGNORECASE)
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r\n")
-_NAMES: Final = {name.encode(): name for name in WANTED}
 
 
 class Head(NamedTuple):
@@ -70,23 +70,19 @@ def read_head(data: bytes, start: int = 0) -> Head:
         if not _INTERIM.match(data, start):
             break
         start = end + 4
-    lines = data[start:end].split(b"\r\n")
-    return Head(lines[0].decode("latin-1"), _fields(lines[1:]), end + 4)
+    first_end = data.find(b"\r\n", start, end + 2)
+    return Head(data[start:first_end].decode("latin-1"), _fields(data, first_end, end + 2), end + 4)
 
 
-def _fields(lines: list[bytes]) -> dict[str, str]:
+def _fields(data: bytes, start: int, end: int) -> dict[str, str]:
+    # A line break inside a field, a folded line or a space before the colon is how requests are smuggled.
+    if not _SOUND.fullmatch(data, start, end):
+        raise Unusable("the HTTP head holds a malformed field")
     found: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        # A line break inside a field, a folded line or a space before the colon is how requests are smuggled.
-        if not colon or b"\n" in line or b"\r" in line or b"\x00" in line or not _TOKEN.fullmatch(name):
-            raise Unusable("the HTTP head holds a malformed field")
-        wanted = _NAMES.get(name.lower())
-        if wanted is None:
-            continue
-        text = value.strip().decode("latin-1")
-        if found.setdefault(wanted, text) != text:
-            raise Unusable(f"the HTTP head tells {wanted} twice")
+    for match in _FIELD.finditer(data, start, end):
+        name, text = match[1].decode().lower(), match[2].strip().decode("latin-1")
+        if found.setdefault(name, text) != text:
+            raise Unusable(f"the HTTP head tells {name} twice")
     length = found.get("content-length")
     if length is not None and not re.fullmatch("[0-9]{1,15}", length):
         raise Unusable("the HTTP head holds an unusable content-length")

@@ -12,7 +12,6 @@ from typing import Final
 
 from harness.capture import capture_to_json
 from harness.errors import CaptureError
-from harness.exchanges import Capture
 from replay.exporters.capture_writer import CaptureWriter
 from replay.importers.left_out import LeftOutFile
 from replay.importers.records import LeftOut, Place, Read, Skipped, Unusable
@@ -20,7 +19,7 @@ from replay.importers.repetitions import Repetitions
 from replay.lines import MAX_LINE_BYTES
 from replay.sanitising.credential_scan import first_leak, scan
 from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Sanitiser
+from replay.sanitising.sanitiser import Sanitised, Sanitiser
 
 __all__ = ["ImportCounts", "import_captures", "quarantine_path"]
 
@@ -116,26 +115,26 @@ class _Intake:
     def _write(self, read: Read, repetitions: Repetitions) -> None:
         if isinstance(read.outcome, LeftOut):
             raise read.outcome
-        capture = self._sanitiser.capture(read.outcome)
-        leak = first_leak(capture)
+        sanitised = self._sanitiser.clean(read.outcome)
+        leak = first_leak(sanitised.line)
         if leak and self._quarantine_credentials:
             raise Unusable(f"{leak.field} holds {leak.rule}")
-        line = self._line(capture, repetitions)
-        number = self._writer.write_line(line)
+        number = self._writer.write_line(self._unrepeated(sanitised, repetitions))
         if leak and len(self.suspects) < _KEPT_PLACES:
             self.suspects[number] = read.place
 
-    def _line(self, capture: Capture, repetitions: Repetitions) -> bytes:
-        text = capture_to_json(capture)
-        if len(text) * 4 > MAX_LINE_BYTES and len(text.encode()) > MAX_LINE_BYTES:
-            raise Unusable(f"the capture has more than the {MAX_LINE_BYTES} bytes that a line may have")
-        free_id = repetitions.free_id(capture.id, text)
+    def _unrepeated(self, sanitised: Sanitised, repetitions: Repetitions) -> bytes:
+        line = sanitised.line.encode()
+        if len(line) > MAX_LINE_BYTES:
+            raise Unusable(f"the capture has {len(line)} bytes, more than the {MAX_LINE_BYTES} of a line")
+        capture = sanitised.capture
+        free_id = repetitions.free_id(capture.id, line)
         if free_id is None:
             raise Skipped("the same as an earlier record")
-        if free_id != capture.id:
-            self._counts.renamed += 1
-            text = capture_to_json(replace(capture, id=free_id))
-        return text.encode()
+        if free_id == capture.id:
+            return line
+        self._counts.renamed += 1
+        return capture_to_json(replace(capture, id=free_id)).encode()
 
 
 def _refuse_leaks(writer: CaptureWriter, suspects: dict[int, Place]) -> None:

@@ -1,11 +1,18 @@
 """JSON from strangers: an object, or why it is none. Never a crash, however deep, long or odd it is."""
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from replay.importers.records import Unusable
 
 __all__ = ["load_object", "text_at"]
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse)
 
 
 def load_object(data: bytes | str, *, what: str = "the body") -> dict[str, Any]:
@@ -15,7 +22,7 @@ def load_object(data: bytes | str, *, what: str = "the body") -> dict[str, Any]:
         Unusable: It is no JSON object in UTF-8, or holds what JSON cannot (NaN, a number of thousands of digits).
     """
     try:
-        value = json.loads(data.decode() if isinstance(data, bytes) else data, parse_constant=_refuse)
+        value = _DECODER.decode(data.decode() if isinstance(data, bytes) else data)
     except UnicodeDecodeError:
         raise Unusable(f"{what} is not UTF-8") from None
     except RecursionError:
@@ -25,10 +32,6 @@ def load_object(data: bytes | str, *, what: str = "the body") -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Unusable(f"{what} is JSON and no object")
     return value
-
-
-def _refuse(_: str) -> NoReturn:
-    raise ValueError
 
 
 def text_at(fields: dict[str, Any], *names: str) -> str | None:

@@ -17,13 +17,14 @@ class Repetitions:
         self._database.execute("PRAGMA journal_mode=OFF")
         self._database.execute("PRAGMA synchronous=OFF")
         self._database.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID")
+        self._database.execute("BEGIN")  # one transaction that nobody will ever need: no commit a row
 
-    def free_id(self, capture_id: str, content: str) -> str | None:
+    def free_id(self, capture_id: str, content: bytes) -> str | None:
         """An id for a capture of this content, which is then taken; None when it is the same as an earlier one.
 
         Other content under an id that is taken gets `-2`, `-3` and so on behind it.
         """
-        digest = hashlib.sha256(content.encode()).digest()
+        digest = hashlib.sha256(content).digest()
         for number in range(1, _MAX_SUFFIX):
             candidate = capture_id if number == 1 else f"{capture_id}-{number}"
             added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (candidate, digest))

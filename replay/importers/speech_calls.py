@@ -6,6 +6,7 @@ requests is read.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from replay.importers import dashscope_calls, modal_calls, openai_calls
@@ -36,6 +37,7 @@ _BY_PATH: Final = dict(_PATHS)
 _MODAL_HOST: Final = re.compile(r"[a-z0-9-]+--(?:[a-z0-9-]+-)?(clone|submit-job|design|generate)(?:-dev)?\.modal\.run")
 
 
+@lru_cache(maxsize=4096)
 def dialect_of(line: RequestLine) -> Dialect | None:
     """Who reads the body of such a request; None when it is no speech."""
     if line.method != "POST":

@@ -16,7 +16,8 @@ _SCRIPTS: Final = MappingProxyType(
 
 def neutral_text(text: str, language: str | None) -> str:
     """As many characters of a sentence in the same language; where that is unknown, in the same script."""
-    return _cut(PROBE_TEXTS[language if language in PROBE_TEXTS else _guessed(text)], len(text))
+    known = language if language is not None and language in PROBE_TEXTS else _guessed(text)
+    return _cut(PROBE_TEXTS[known], len(text))
 
 
 def neutral_description(text: str) -> str:

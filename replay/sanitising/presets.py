@@ -73,7 +73,7 @@ _OPENAI: Final = [
 
 
 def _plain(name: str) -> str:
-    """ "Ono_Anna" and "ono anna" are one voice."""
+    """The spelling under which `Ono_Anna` and `ono anna` are one voice."""
     return name.replace("_", " ").lower()
 
 

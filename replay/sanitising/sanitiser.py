@@ -6,9 +6,10 @@ People become pseudonyms, personal data in words surrogates, and reference audio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from harness.capture import CAPTURE_SCHEMA, InvalidCapture, capture_from_json
 from harness.clock import Clock
@@ -24,10 +25,11 @@ from replay.sanitising.presets import is_preset
 from replay.sanitising.references import EncryptedBlobStore
 from replay.sanitising.surrogates import Masker
 
-__all__ = ["MAX_TEXT_CHARS", "Policy", "Sanitiser", "SanitisingReport"]
+__all__ = ["MAX_TEXT_CHARS", "Policy", "Sanitised", "Sanitiser", "SanitisingReport"]
 
 MAX_TEXT_CHARS: Final = 100_000  # of one field; the longest text known to be sent is 10,000 (providers.md B4)
 _ID_DIGITS: Final = 24
+_OBSERVED: Final = ("provider", "status", "first_byte_s", "total_s", "audio_s")
 
 
 class Policy(StrEnum):
@@ -50,6 +52,13 @@ class SanitisingReport:
     known: set[str] = field(default_factory=set)  # … that were there already
     without_consent: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)  # consented to, and not in the source
+
+
+class Sanitised(NamedTuple):
+    """A capture, and the line that it is in a file of captures."""
+
+    capture: Capture
+    line: str
 
 
 class Sanitiser:
@@ -84,35 +93,41 @@ class Sanitiser:
         self._presets = frozenset(presets)
         self._masker = Masker(pseudonyms)
 
-    def capture(self, call: SpeechCall) -> Capture:
+    def clean(self, call: SpeechCall) -> Sanitised:
         """The capture, its recording stored where that is allowed.
 
         Raises:
             Unusable: The call is no valid capture; says why.
         """
-        capture = self._validated(self._fields(call))
-        if call.id is None:
-            about = f"{capture.captured_at.isoformat()}\0{call.key}\0{capture.request.fingerprint()}"
-            capture = replace(capture, id=self._pseudonyms.digest("capture", about)[:_ID_DIGITS])
-        if call.recording is not None:
-            self._keep(call.recording, capture)
-        return capture
-
-    def _validated(self, fields: Mapping[str, Any]) -> Capture:
+        line = self._line(call)
         try:
-            return capture_from_json(json.dumps(fields, allow_nan=False))
+            capture = capture_from_json(line)
         except InvalidCapture as error:
             raise Unusable(str(error)) from None
+        if call.recording is not None:
+            self._keep(call.recording, capture)
+        return Sanitised(capture, line)
+
+    def _line(self, call: SpeechCall) -> str:
+        """The call in the capture format. Its id depends on all that is in it, and on the key of its source."""
+        fields = self._fields(call)
+        try:
+            line = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            line.encode()
         except (ValueError, RecursionError):
-            raise Unusable("a field holds what a capture cannot") from None
+            raise Unusable("a field holds what a capture cannot, such as half a character") from None
+        if call.id is None:
+            capture_id = self._pseudonyms.digest("capture", f"{call.key}\0{line}")[:_ID_DIGITS]
+            line = line.replace('"id":""', f'"id":"{capture_id}"', 1)
+        return line
 
     def _fields(self, call: SpeechCall) -> dict[str, Any]:
         recording = call.recording
         consent = self._consents.find(call.voice_id, recording.sha256 if recording else None) or call.consent
         return {
             "schema": CAPTURE_SCHEMA,
-            "id": call.id or "new",
-            "captured_at": call.captured_at,
+            "id": call.id or "",
+            "captured_at": _in_utc(call.captured_at),
             "operation": call.operation,
             "text": self._words("text", call.text, call),
             "language": call.language,
@@ -130,7 +145,7 @@ class Sanitiser:
             "session": self._pseudonym("session", call.session),
             "segment": self._words("segment", call.segment, call),
             "consent": self._consent(consent, call),
-            "observed": call.observed,
+            "observed": {name: call.observed.get(name) for name in _OBSERVED} if call.observed else None,
         }
 
     def _words(self, name: str, text: str | None, call: SpeechCall) -> str | None:
@@ -176,8 +191,13 @@ class Sanitiser:
     def _consent(self, consent: Mapping[str, object] | None, call: SpeechCall) -> dict[str, object] | None:
         if consent is None:
             return None
-        evidence = consent.get("evidence")
-        return {**consent, "evidence": self._words("evidence", evidence, call) if isinstance(evidence, str) else None}
+        evidence, expires_at = consent.get("evidence"), consent.get("expires_at")
+        return {
+            "scope": consent.get("scope"),
+            "region": consent.get("region"),
+            "expires_at": _in_utc(expires_at) if isinstance(expires_at, str) else expires_at,
+            "evidence": self._words("evidence", evidence, call) if isinstance(evidence, str) else evidence,
+        }
 
     def _keep(self, recording: Recording, capture: Capture) -> None:
         """Store the recording of a voice, encrypted; a person's only with consent to a replay."""
@@ -199,3 +219,16 @@ class Sanitiser:
         self._references.put(audio, extension)
         report.missing.discard(sha256)
         report.stored.add(sha256)
+
+
+def _in_utc(moment: str) -> str:
+    """The moment as the capture format writes it; anything else as it is, for the format to refuse."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+        if parsed.tzinfo is None or "T" not in moment:
+            return moment
+        parsed = parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return moment
+    timespec = "milliseconds" if parsed.microsecond % 1000 == 0 else "microseconds"
+    return parsed.isoformat(timespec=timespec)[:-6] + "Z"

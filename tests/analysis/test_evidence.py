@@ -91,3 +91,8 @@ def test_several_runs_are_read_together_oldest_first(tmp_path: Path) -> None:
 def test_a_run_that_is_not_sealed_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cutover runs seal"):
         read_evidence([Run(tmp_path / "runs" / "nowhere")], FEATURES)
+
+
+def test_a_database_without_a_column_that_is_needed_says_what_to_do(run: Run) -> None:
+    with pytest.raises(StoreError, match=r"run\.duckdb: cannot be judged .*nonsense.* `cutover runs seal"):
+        read_evidence([run], {"nonsense"})

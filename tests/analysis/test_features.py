@@ -34,14 +34,17 @@ def test_speech_has_all_its_features() -> None:
     row = measure(a_file(SPEECH, rate_hz=24_000))
 
     assert row["outcome"] == "ok"
-    assert [column for column, value in row.items() if value is None] == []
+    assert [column for column, value in row.items() if value is None] == ["loudness_range_lu"]  # under 3 s
     assert (row["sample_rate_hz"], row["channels"]) == (24_000, 1)
     assert row["duration_s"] == pytest.approx(1.8)
     assert row["active_s"] == pytest.approx(1.2, abs=0.1)
     assert row["active_share"] == pytest.approx(row["active_s"] / 1.8)
     assert row["longest_silence_s"] == pytest.approx(0.2, abs=0.04)
     assert row["f0_median_hz"] == pytest.approx(120.0, rel=0.2)
-    assert len(row["mfcc_mean"]) == 13
+    assert (len(row["mfcc_mean"]), len(row["mfcc_std"])) == (13, 13)
+    assert row["syllables_per_s"] == pytest.approx(4 / row["active_s"])
+    assert row["true_peak_db"] >= row["peak_db"]
+    assert row["energy_95_hz"] < row["energy_99_hz"]
 
 
 def test_colour_and_pitch_are_those_of_the_speech_without_its_pauses() -> None:
@@ -105,7 +108,9 @@ def test_gain_moves_levels_and_leaves_time_pitch_and_colour(gain_db: float) -> N
         assert louder[unmoved] == pytest.approx(plain[unmoved], abs=1e-6)
     for nearly in ("f0_median_hz", "centroid_hz", "rolloff_hz", "bandwidth_hz"):
         assert louder[nearly] == pytest.approx(plain[nearly], rel=2e-3)
-    for moved in ("loudness_lufs", "peak_db"):
+    for differences in ("snr_db", "level_spread_db", "ending_db", "syllables_per_s", "repeat_score"):
+        assert louder[differences] == pytest.approx(plain[differences], abs=0.05)
+    for moved in ("loudness_lufs", "peak_db", "true_peak_db"):
         assert louder[moved] == pytest.approx(plain[moved] + gain_db, abs=0.02)
     assert louder["mfcc_mean"][1:] == pytest.approx(plain["mfcc_mean"][1:], abs=0.2)
 

@@ -352,3 +352,18 @@ def test_every_operation_that_was_replayed_is_judged_in_the_same_order() -> None
     judgement = judged(*reversed(all_operations(10)))
 
     assert [verdict.operation for verdict in judgement.verdicts] == list(Operation)
+
+
+class TestAMistakeOfOurs:
+    def test_in_one_gate_makes_that_gate_invalid_and_leaves_the_others(self, rules: Thresholds) -> None:
+        judgement = judged(some_pairs().drop("candidate_clipped_share"), by=rules)
+
+        found = {finding.gate: finding.outcome for finding in judgement.verdicts[0].findings}
+        assert found == {"errors": Outcome.PASS, "slow": Outcome.PASS, "clipping": Outcome.INVALID}
+
+    def test_anywhere_else_makes_everything_invalid_with_its_reason(self, rules: Thresholds) -> None:
+        judgement = judged(some_pairs().drop("candidate_attempts"), by=rules)
+
+        assert judgement.overall.decision is Decision.INVALID
+        assert judgement.overall.reason.startswith("the judge itself failed (ColumnNotFoundError: ")
+        assert view_of(judgement)["exit_status"] == 4

@@ -2,6 +2,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
+from analysis import levels as levels_module
 from analysis.audio import FloatArray
 from analysis.levels import find_levels
 from tests.analysis.sounds import a_noise, a_silence, a_tone, an_audio, an_utterance
@@ -80,3 +81,54 @@ def test_clipping_of_one_channel_is_not_hidden_by_the_other() -> None:
 
 def test_a_constant_under_the_sound_is_its_offset() -> None:
     assert find_levels(an_audio(a_tone() + np.float32(0.05))).dc_offset == pytest.approx(0.05, abs=1e-4)
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 24_000, 48_000])
+def test_the_true_peak_of_a_sine_lies_between_its_samples(rate_hz: int) -> None:
+    # A quarter of the rate, shifted by an eighth of a period: every sample lies 3.01 dB under the peak.
+    times = np.arange(rate_hz)
+    sine = (0.5 * np.sin(np.pi / 2 * times + np.pi / 4)).astype(np.float32) * np.hanning(rate_hz).astype(np.float32)
+
+    levels = find_levels(an_audio(sine, rate_hz=rate_hz))
+
+    assert levels.peak_db == pytest.approx(-6.02 - 3.01, abs=0.02)
+    assert levels.true_peak_db == pytest.approx(-6.02, abs=0.2)  # BS.1770-4 allows -0.4 to +0.2
+
+
+def test_chunks_do_not_show_in_the_true_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = an_audio(np.stack([a_noise(0.5), a_noise(0.5, seed=2)], axis=1))
+    whole = find_levels(noise).true_peak_db
+
+    monkeypatch.setattr(levels_module, "_CHUNK_FRAMES", 1_000)
+
+    assert find_levels(noise).true_peak_db == pytest.approx(whole, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("levels_db", "range_lu"),
+    [
+        pytest.param((-20.0, -30.0), 10.0, id="case 1"),
+        pytest.param((-20.0, -15.0), 5.0, id="case 2"),
+        pytest.param((-40.0, -20.0), 20.0, id="case 3"),
+        pytest.param((-50.0, -35.0, -20.0, -35.0, -50.0), 15.0, id="case 4"),
+    ],
+)
+def test_loudness_range_meets_the_test_signals_of_ebu_tech_3342(levels_db: tuple[float, ...], range_lu: float) -> None:
+    # Theirs are stereo, 20 s a level; in one channel everything lies 3 dB lower, which moves no range.
+    tones = [a_tone(1_000.0, seconds=20.0, level_db=level - 3.01) for level in levels_db]
+
+    levels = find_levels(an_audio(np.concatenate(tones)))
+
+    assert levels.loudness_range_lu == pytest.approx(range_lu, abs=1.0)  # the standard's own tolerance
+
+
+def test_loudness_range_is_near_that_of_pyloudnorm() -> None:
+    speech = np.concatenate([an_utterance(20) * gain for gain in (1.0, 0.5, 0.25, 0.7)]).astype(np.float32)
+
+    theirs = pyloudnorm.Meter(16_000).loudness_range(speech.astype(np.float64))
+
+    assert find_levels(an_audio(speech)).loudness_range_lu == pytest.approx(theirs, abs=0.7)
+
+
+def test_sound_under_three_seconds_has_no_loudness_range() -> None:
+    assert find_levels(an_audio(a_tone(seconds=2.9))).loudness_range_lu is None

@@ -8,7 +8,7 @@ from analysis.rendering import markdown, print_verdict
 from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.config import PROJECT
-from tests.frames import mostly, some_evidence, some_pairs
+from tests.frames import mostly, some_evidence, some_noise, some_pairs, times
 
 DEMO = Thresholds.load(PROJECT / "data" / "demo" / "thresholds.toml", name="data/demo/thresholds.toml")
 FLAKY = {"outcome": mostly("ok", 400, overloaded=60), "cost_microusd": 1_000}
@@ -88,3 +88,13 @@ def test_markdown_leaves_no_mark_of_a_name_active() -> None:
 
 def test_a_verdict_without_any_operation_is_printed_too() -> None:
     assert printed(viewed()).startswith("INCONCLUSIVE  no request was replayed")
+
+
+def test_the_sensitivity_of_the_night_stands_beside_the_verdict() -> None:
+    noise = some_noise(400, repeat={"service_s": times(400, seed=5)})
+
+    tested = printed(view_of(judge(some_evidence(fine(), noise=noise), DEMO)))
+    untested = printed(viewed(fine()))
+
+    assert "self-test generate: 400 noise pairs, the repeat does not fail; planted defects are caught from" in tested
+    assert "self-test generate: 0 noise pairs of 100, so the instrument was not tested" in untested

@@ -34,6 +34,7 @@ def test_mel_bands_and_their_coefficients_are_librosas(y: FloatArray) -> None:
     mfcc = librosa.feature.mfcc(S=librosa.power_to_db(mel), n_mfcc=13)
     np.testing.assert_allclose(spectrum.mel_db(), librosa.power_to_db(mel), atol=0.01)
     np.testing.assert_allclose(spectrum.timbre().mfcc, mfcc.mean(axis=1), atol=0.02)
+    np.testing.assert_allclose(spectrum.timbre().mfcc_std, mfcc.std(axis=1), atol=0.02)
 
 
 def test_a_tone_has_its_centre_where_it_lies_and_no_width() -> None:
@@ -53,6 +54,22 @@ def test_white_noise_fills_the_band_evenly() -> None:
     assert timbre.rolloff_hz == pytest.approx(0.85 * RATE_HZ / 2, rel=0.01)
     assert timbre.bandwidth_hz == pytest.approx(RATE_HZ / 2 / 12**0.5, rel=0.02)
     assert timbre.flatness == pytest.approx(0.56, abs=0.02)  # exp(-Euler's constant), of an exponential spread
+
+
+def test_power_up_to_a_share_lies_below_the_frequency_told() -> None:
+    noise, tones = Spectrum(a_noise(4.0)).timbre(), Spectrum(a_tone(1_000.0) + a_tone(3_000.0)).timbre()
+
+    assert noise.energy_95_hz == pytest.approx(0.95 * RATE_HZ / 2, rel=0.01)
+    assert noise.energy_99_hz == pytest.approx(0.99 * RATE_HZ / 2, rel=0.01)
+    assert tones.energy_95_hz == pytest.approx(3_000.0, abs=25.0)
+
+
+def test_frames_keep_the_decibels_they_had_in_the_whole() -> None:
+    whole = Spectrum(np.concatenate([a_tone(500.0), a_tone(3_000.0, level_db=-60.0)]))
+    late = whole.times_s > 1.0
+    expected = whole.mel_db()[:, late]
+
+    np.testing.assert_array_equal(whole.of(late).mel_db(), expected)
 
 
 def test_only_the_frames_asked_for_are_measured() -> None:

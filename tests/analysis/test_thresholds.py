@@ -170,7 +170,8 @@ class TestTheDemosMargins:
     @pytest.fixture
     def figures(self, record_property: Figures) -> Figures:
         """Where the power goes: into the test report (`pytest --junitxml`)."""
-        return record_property
+        # Plain floats: numbers of numpy do not travel between the processes that run the tests.
+        return lambda name, value: record_property(name, float(value))
 
     def family(self, demo: Thresholds) -> int:
         return sum(

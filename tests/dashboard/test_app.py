@@ -163,7 +163,7 @@ def test_both_sides_of_a_pair_play(page: Page) -> None:
 def test_filters_live_in_the_address_and_follow_to_other_pages(page: Page) -> None:
     _open(page, "/latency", "How fast are they?")
 
-    page.get_by_role("radio", name="clone").or_(page.get_by_role("button", name="clone")).first.click()
+    page.get_by_test_id("stButtonGroup").first.get_by_text("clone", exact=True).click()
     expect(page).to_have_url(re.compile("operation=clone"))
     page.reload()
 

@@ -1,10 +1,11 @@
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def _children(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the child")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_it_serves_from_any_folder_on_loopback_alone_and_ends_with_its_child(tmp_path: Path, stop: int) -> None:
     port = _free_port()
     with _command(port, where=tmp_path) as command:
@@ -103,13 +104,33 @@ def test_it_serves_from_any_folder_on_loopback_alone_and_ends_with_its_child(tmp
             with urllib.request.urlopen(url, timeout=5) as page:
                 assert page.status == 200
             assert _listening(port) == {"0100007F"}
-            children = _children(command.pid)
-            assert len(children) == 1
-            command.send_signal(stop)
+            (child,) = _children(command.pid)
+            assert _ends(child, when=lambda: command.send_signal(stop))
             assert command.wait(15) == 0
-            assert not Path(f"/proc/{children[0]}").exists()
+            assert command.stderr
+            assert command.stderr.read() == "Ctrl-C ends it. Next: cutover verdict --json\n"
         finally:
             command.terminate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_it_does_not_go_on_serving_when_the_command_is_killed(tmp_path: Path) -> None:
+    with _command(_free_port(), where=tmp_path) as command:
+        assert command.stdout
+        command.stdout.readline()
+        (child,) = _children(command.pid)
+
+        assert _ends(child, when=command.kill)
+
+
+def _ends(pid: int, *, when: Callable[[], None]) -> bool:
+    """The process, which is no child of ours, is gone a moment after."""
+    handle = os.pidfd_open(pid)
+    try:
+        when()
+        return bool(select.select([handle], [], [], 10)[0])
+    finally:
+        os.close(handle)
 
 
 def _listening(port: int) -> set[str]:

@@ -56,6 +56,17 @@ def test_a_provider_that_bills_above_our_bound_is_reserved_at_that_multiple_from
     assert budget.reserved_microusd == 400
 
 
+def test_calls_under_way_when_it_shows_do_not_multiply_it() -> None:
+    budget = Budget(10_000)
+    for call in "abc":
+        budget.reserve(call, provider="qwen", worst_microusd=100)
+
+    for call in "abc":
+        budget.settle(call, 300)
+
+    assert budget.overruns == {"qwen": 3.0}
+
+
 def test_a_call_is_settled_once() -> None:
     budget = Budget(1_000)
     budget.reserve("a", provider="qwen", worst_microusd=100)

@@ -13,6 +13,7 @@ from harness.exchanges import Capture, Exchange, Lane
 from harness.progress import ProgressReport
 from harness.speech import Operation, SpeechRequest, VoiceKind
 from harness.store.blobs import BlobStore
+from harness.store.journal import Journal
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from replay.budget import Budget
@@ -25,6 +26,16 @@ from tests.replay.test_plan import TARGETS
 from tests.scripted import ScriptedProvider
 
 PLENTY = 10**9
+
+
+@pytest.fixture(autouse=True)
+def _synced_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sync without a thread: a fake clock runs on while a real disk works, and the order of events would be chance."""
+
+    async def commit(journal: Journal) -> None:
+        journal.sync()
+
+    monkeypatch.setattr(Journal, "commit", commit)
 
 
 def captures(count: int) -> list[Capture]:

@@ -1,5 +1,6 @@
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -9,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness.emulators.cli import emulate
+from harness.emulators.options import QwenOptions
+from harness.errors import UsageError
 
 
 def started(*arguments: str) -> "subprocess.Popen[str]":
@@ -63,41 +66,39 @@ def test_a_signal_ends_it_in_order(number: signal.Signals) -> None:
 
 
 def test_a_port_in_use_is_one_sentence_and_status_2() -> None:
-    first = started("modal", "--port", "0")
-    port = (first.stdout.readline() if first.stdout else "").strip().rpartition(":")[2]
-
-    status, errors = finished(started("modal", "--port", port))
-    first.terminate()
-    finished(first)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, errors = finished(started("modal", "--port", str(port)))
 
     assert status == 2
     assert errors == f"cutover: port {port} on 127.0.0.1 is in use; choose another with --port\n"
 
 
-def test_the_meter_shows_what_the_settings_of_a_server_do() -> None:
-    process = started(
-        "qwen", "--port", "0", "--time-scale", "0.001", "--max-chars", "3", "--retired", "qwen-voice-design"
-    )
-    base_url = (process.stdout.readline() if process.stdout else "").split()[0]
-    codes = []
-    for path, body in (
-        (
-            "aigc/multimodal-generation/generation",
-            {"model": "qwen3-tts-flash", "input": {"text": "Hello", "voice": "Kai"}},
-        ),
-        ("audio/tts/customization", {"model": "qwen-voice-design", "input": {"action": "list"}}),
-    ):
-        request = urllib.request.Request(
-            f"{base_url}/api/v1/services/{path}", json.dumps(body).encode(), {"Authorization": "Bearer sk-x"}
-        )
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=5)
-        codes.append(refused.value.code)
-        refused.value.close()
-    process.terminate()
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        pytest.param([], {"port": 8101, "audio_port": 8103, "time_scale": 1.0, "max_chars": 600}, id="as it is"),
+        pytest.param(["--port", "0"], {"port": 0, "audio_port": 0}, id="a free port, and another free one"),
+        pytest.param(["--port", "0", "--audio-port", "9"], {"audio_port": 9}, id="a free port and a chosen one"),
+        pytest.param(["--max-chars", "0"], {"max_chars": None}, id="any length"),
+        pytest.param(["--retired", "a", "--retired", "b"], {"retired": frozenset("ab")}, id="two retired models"),
+        pytest.param(["--scenario", "slow", "--seed", "7"], {"scenario": "slow", "seed": 7}, id="a scenario"),
+    ],
+)
+def test_what_is_typed_is_what_the_stand_in_gets(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], options: dict[str, object]
+) -> None:
+    given: list[QwenOptions] = []
 
-    assert codes == [400, 404]
-    assert finished(process)[0] == 0
+    def refuse(chosen: QwenOptions) -> None:
+        given.append(chosen)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("harness.emulators.server.running_qwen", refuse)
+
+    CliRunner().invoke(emulate, ["qwen", *arguments])
+
+    assert {name: getattr(given[0], name) for name in options} == options
 
 
 def test_half_a_key_is_wrong_use() -> None:

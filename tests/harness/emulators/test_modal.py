@@ -1,10 +1,11 @@
-import asyncio
+import base64
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
 import pytest
 
+from harness.clock import FakeClock
 from harness.emulators.options import ModalOptions
 from harness.emulators.server import Standin, running_modal
 from harness.emulators.timbres import CAST, median_pitch_hz, timbre_of_description
@@ -36,15 +37,16 @@ async def test_a_clone_comes_back_as_bytes_with_the_headers_of_its_cost(modal: C
 
 
 async def test_it_is_cold_again_after_the_idle_window(session: aiohttp.ClientSession, wav: bytes) -> None:
-    async with running_modal(ModalOptions(idle_window_s=10.0)) as standin:
+    clock = FakeClock()
+    async with running_modal(clock=clock) as standin:
         caller = Caller(session, standin.base_url)
-        first = await caller.clone(recording=wav)
-        second = await caller.clone(recording=wav)
-        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.03)
-        third = await caller.clone(recording=wav)
+        answers = [await caller.clone(recording=wav)]
+        for idle_s in (0.299, 0.301):
+            clock.advance(idle_s)
+            answers.append(await caller.clone(recording=wav))
 
-    assert [answer.headers["X-Cold-Start"] for answer in (first, second, third)] == ["1", "0", "1"]
-    assert first.headers["X-Container-Id"] != third.headers["X-Container-Id"]
+    assert [answer.headers["X-Cold-Start"] for answer in answers] == ["1", "0", "1"]
+    assert answers[1].headers["X-Container-Id"] != answers[2].headers["X-Container-Id"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -187,34 +189,32 @@ async def test_a_get_without_a_call_is_not_allowed(modal: Caller) -> None:
     assert (await modal.get("/clone?__modal_function_call_id=fc-0")).status == 404
 
 
-async def test_a_job_goes_from_running_to_completed(modal: Caller, wav: bytes) -> None:
-    submitted = (await modal.clone(recording=wav)).status, await submit(modal, "Hello there.", wav)
-    job_id = submitted[1]["job_id"]
+async def submit(caller: Caller, text: str, recording: bytes) -> Any:
+    body = {"text": text, "ref_text": "x", "ref_audio_base64": base64.b64encode(recording).decode()}
+    return (await caller.post("/submit-job", body)).json
 
-    running = (await modal.get(f"/job-status?job_id={job_id}")).json
-    early = await modal.get(f"/job-result?job_id={job_id}")
-    status = running
-    while status["status"] == "running":
-        status = (await modal.get(f"/job-status?job_id={job_id}")).json
-    result = await modal.get(f"/job-result?job_id={job_id}")
 
-    assert submitted[1] == {"job_id": job_id, "status": "submitted", "text_length": 12}
-    assert (running["status"], running["result_ready"], set(running)) == (
-        "running",
-        False,
-        {"job_id", "status", "result_ready", "elapsed_seconds"},
-    )
+async def test_a_job_goes_from_running_to_completed(session: aiohttp.ClientSession, wav: bytes) -> None:
+    clock = FakeClock()
+    async with running_modal(clock=clock) as standin:
+        caller = Caller(session, standin.base_url)
+        submitted = await submit(caller, "Hello there.", wav)
+        job_id = submitted["job_id"]
+        clock.advance(0.02)
+        running = (await caller.get(f"/job-status?job_id={job_id}")).json
+        early = await caller.get(f"/job-result?job_id={job_id}")
+        clock.advance(1.0)
+        status = running
+        while status["status"] == "running":
+            status = (await caller.get(f"/job-status?job_id={job_id}")).json
+        result = await caller.get(f"/job-result?job_id={job_id}")
+
+    assert submitted == {"job_id": job_id, "status": "submitted", "text_length": 12}
+    assert running == {"job_id": job_id, "status": "running", "result_ready": False, "elapsed_seconds": 20.0}
     assert (early.status, early.body) == (202, b'{"detail":"Job still processing"}')
     assert status == {"job_id": job_id, "status": "completed", "result_ready": True}
     assert result.status == 200
     assert len(samples_of(result.body)) > 0.3 * 24_000
-
-
-async def submit(caller: Caller, text: str, recording: bytes, **changes: Any) -> Any:
-    import base64
-
-    body = {"text": text, "ref_text": "x", "ref_audio_base64": base64.b64encode(recording).decode(), **changes}
-    return (await caller.post("/submit-job", body)).json
 
 
 async def test_a_failed_job_is_a_200_that_says_failed(modal: Caller) -> None:

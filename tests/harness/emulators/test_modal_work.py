@@ -47,7 +47,7 @@ async def test_the_bill_is_what_the_header_says(bench: Bench, wav: bytes) -> Non
 
     reported = [float(call.headers["X-Inference-Seconds"]) for call in calls]
     assert bench.account.meter()["billed"] == {"A10G": {"gpu_s": pytest.approx(sum(reported), abs=1e-6)}}
-    assert all(6 < seconds < 15 for seconds in reported)
+    assert all(5 < seconds < 20 for seconds in reported)
 
 
 async def test_work_that_nobody_fetches_is_billed_all_the_same(bench: Bench) -> None:
@@ -94,7 +94,7 @@ async def test_speech_is_cut_at_the_most_tokens(bench: Bench, wav: bytes) -> Non
 
 
 async def test_two_calls_for_the_same_words_differ(bench: Bench) -> None:
-    first, second = (await bench.work.design("Hello.", "en", "A calm voice.").wav for _ in range(2))
+    first, second = [await bench.work.design("Hello.", "en", "A calm voice.").wav for _ in range(2)]
 
     assert first != second
 

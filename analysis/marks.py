@@ -1,0 +1,104 @@
+"""Which pairs a gate calls bad on which side: the expressions that every count of it is made from.
+
+Pooled counts, counts of a segment and counts of the self-test are all made from the same marks.
+"""
+
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from analysis.estimates import order_statistic
+from analysis.gates import TIMINGS, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
+from analysis.pairs import OUTCOME_CLASSES, bad, delivered, ended_as, heard, seconds, timed
+
+__all__ = ["Conditions", "Marks", "condition_marks", "control_p95_s", "frozen_reference_s", "is_relative", "marks_of"]
+
+Conditions = PairedExceed | PairedBand | PairedAny
+
+# Pairs whose control sets the reference of a timing. Taken from the earliest, it stays the same from night to night
+# while evidence is added, as a bet on a fixed threshold demands (verdicts.md 2.1).
+_REFERENCE_PAIRS: Final = 500
+
+
+class Marks(NamedTuple):
+    """What one gate looks at in a frame of pairs."""
+
+    candidate: pl.Expr  # the candidate is bad
+    control: pl.Expr  # control is bad
+    among: pl.Expr  # the pair counts
+    margin: float  # how much more often the candidate may be bad; a share
+
+
+def marks_of(gate: Gate, pairs: pl.DataFrame) -> Marks | None:
+    """The marks of a gate that compares both sides pair by pair; None for any other.
+
+    Args:
+        gate: The rule.
+        pairs: All pairs of the operation: references of timings are frozen on them.
+    """
+    match gate:
+        case PairedBinary(margin_pp=float(margin_pp)):
+            kinds = OUTCOME_CLASSES[gate.counts]
+            return Marks(
+                ended_as("candidate", kinds), ended_as("control", kinds), pl.repeat(True, pl.len()), margin_pp / 100.0
+            )
+        case PairedTail():
+            return _tail_marks(gate, pairs)
+        case PairedExceed() | PairedBand() | PairedAny():
+            return condition_marks(gate, control_p95_s(gate, pairs))
+    return None
+
+
+def condition_marks(gate: Conditions, p95_s: float | None, *, candidate: str = "candidate") -> Marks:
+    """The marks of a gate on features.
+
+    Where defects of all kinds add up, audio that was refused on arrival is one of them.
+
+    Args:
+        gate: The rule.
+        p95_s: Control's frozen 95th percentile, where the gate is about a timing.
+        candidate: The side in the candidate's place; `repeat` in noise pairs.
+    """
+    eligible = timed if is_about_time(gate) else delivered if isinstance(gate, PairedAny) else heard
+    return Marks(
+        pl.any_horizontal(bad(rule, candidate, against="control", control_p95_s=p95_s) for rule in gate.conditions),
+        pl.any_horizontal(bad(rule, "control", against=None, control_p95_s=p95_s) for rule in gate.conditions),
+        eligible("control", candidate),
+        gate.margin_pp / 100.0,
+    )
+
+
+def is_about_time(gate: Conditions) -> bool:
+    """It looks at a timing rather than at audio."""
+    return gate.conditions[0].feature in TIMINGS
+
+
+def is_relative(gate: Conditions) -> bool:
+    """It measures the candidate by control's audio, so control cannot be bad by it and noise must be known apart."""
+    return any(condition.ratio_low is not None for condition in gate.conditions)
+
+
+def control_p95_s(gate: Conditions, pairs: pl.DataFrame) -> float | None:
+    """Control's frozen 95th percentile of the gate's timing; None for audio, and without any finite time."""
+    if not is_about_time(gate):
+        return None
+    return frozen_reference_s(pairs.filter(timed("control", "candidate")), gate.conditions[0].feature, 0.95)
+
+
+def frozen_reference_s(pairs: pl.DataFrame, feature: str, quantile: float) -> float | None:
+    """A quantile of control's times in the earliest pairs; None without any finite time."""
+    columns = ["control_sent_at", "capture_id", "control_outcome", f"control_{feature}"]
+    earliest = pairs.select(columns).bottom_k(_REFERENCE_PAIRS, by=["control_sent_at", "capture_id"])
+    return order_statistic(earliest.select(seconds("control", feature)).to_series().to_numpy(), quantile)
+
+
+def _tail_marks(gate: PairedTail, pairs: pl.DataFrame) -> Marks:
+    among = timed("control", "candidate")
+    reference_s = frozen_reference_s(pairs.filter(among), gate.feature, gate.quantile)
+    limit_s = float("inf") if reference_s is None else reference_s
+    return Marks(
+        seconds("candidate", gate.feature) > gate.ratio_max * limit_s,
+        seconds("control", gate.feature) > limit_s,
+        among,
+        0.0,
+    )

@@ -1,0 +1,146 @@
+"""Whether the instrument works tonight: control against its own repeat, and against a spoilt copy of it.
+
+The repeat must not fail, or the ruler moved while it measured; a copy in which enough requests were spoilt must fail,
+or the gates are blind. The smallest share that was caught is the sensitivity printed beside the verdict.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from analysis.evaluators import evaluate
+from analysis.findings import Scene
+from analysis.gates import Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
+from analysis.marks import Conditions
+from analysis.pairs import OUTCOME_CLASSES, answered, heard
+from analysis.shares import fewest_for
+from harness.judgement import Outcome
+from harness.speech import Operation
+
+__all__ = ["MIN_NOISE_PAIRS", "SelfTest", "self_test"]
+
+MIN_NOISE_PAIRS: Final = 100  # below, half of them spoilt need not be proof enough for every gate
+_MOST_PAIRS: Final = 2_000  # more sharpen the sensitivity little and cost time
+_SHARES: Final = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5)  # spoilt, smallest first
+_SEED: Final = 20261123  # which requests are spoilt: the same on every judging of the same evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """What the instrument could see tonight in one operation."""
+
+    operation: Operation
+    noise_pairs: int  # control and repeat, both answered
+    fault: str | None  # why nothing measured tonight may be believed
+    caught_from: Mapping[str, float]  # gate → smallest share of spoilt requests that it failed; empty: not tested
+
+    @property
+    def is_done(self) -> bool:
+        """There were noise pairs enough to test with."""
+        return self.noise_pairs >= MIN_NOISE_PAIRS
+
+
+def self_test(scene: Scene, gates: Mapping[str, Gate]) -> SelfTest:
+    """Test the blocking gates of one operation on its noise pairs."""
+    noise = scene.noise_pairs.filter(answered("control") & answered("repeat"))
+    noise = noise.unique(["run_id", "capture_id"], keep="any").sort("run_id", "capture_id")
+    tested = {name: gate for name, gate in gates.items() if gate.blocking}
+    if noise.height < MIN_NOISE_PAIRS:
+        return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=None, caught_from={})
+    twins = noise.with_columns(pl.col("^repeat_.*$").name.map(lambda name: name.replace("repeat_", "candidate_", 1)))
+    stage = scene._replace(pairs=twins, noise_pairs=noise)
+    fault = _moved(stage, tested)
+    caught: dict[str, float] = {}
+    if fault is None:
+        usable = twins.filter(heard("control", "candidate")).head(_MOST_PAIRS)
+        caught, fault = _spoil_and_judge(stage._replace(pairs=usable), tested)
+    return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=fault, caught_from=caught)
+
+
+def _moved(stage: Scene, gates: Mapping[str, Gate]) -> str | None:
+    """Control's repeat fails against control: what the night measured is not the candidate alone."""
+    for name, gate in gates.items():
+        paired = _against_control_alone(gate)
+        if paired is None:
+            continue
+        finding = evaluate(name, paired, stage).finding
+        if finding.outcome is Outcome.FAIL:
+            return f"self-test: control's own repeat in the candidate's place: {finding.reason}; the ruler moved"
+    return None
+
+
+def _spoil_and_judge(stage: Scene, gates: Mapping[str, Gate]) -> tuple[dict[str, float], str | None]:
+    caught: dict[str, float] = {}
+    for name, gate in gates.items():
+        paired = _against_control_alone(gate)
+        if paired is None or (isinstance(paired, PairedTail) and stage.pairs.height < fewest_for(paired.quantile)):
+            continue
+        if evaluate(name, paired, stage).finding.outcome is Outcome.INVALID:
+            continue  # the verdict itself says what is wrong with this one
+        share = next((share for share in _SHARES if _fails(name, paired, stage, share)), None)
+        if share is None:
+            return caught, f"self-test: {100 * _SHARES[-1]:g} % of control were spoilt and {name} did not fail"
+        caught[name] = share
+    return caught, None
+
+
+def _fails(name: str, gate: Gate, stage: Scene, share: float) -> bool:
+    spoilt = stage._replace(pairs=spoil(stage.pairs, gate, share))
+    return evaluate(name, gate, spoilt).finding.outcome is Outcome.FAIL
+
+
+def spoil(pairs: pl.DataFrame, gate: Gate, share: float) -> pl.DataFrame:
+    """The pairs with a defect that `gate` is there to see planted in a share of the candidate's side."""
+    chosen = np.zeros(pairs.height, dtype=bool)
+    order = np.random.default_rng(_SEED).permutation(pairs.height)
+    chosen[order[: int(share * pairs.height)]] = True
+    column, value = _defect(gate)
+    picked = pl.Series(chosen)
+    return pairs.with_columns(pl.when(picked).then(value).otherwise(pl.col(column)).alias(column))
+
+
+def _defect(gate: Gate) -> tuple[str, pl.Expr]:
+    """The column that is spoilt, and with what."""
+    match gate:
+        case PairedBinary():
+            return "candidate_outcome", pl.lit(OUTCOME_CLASSES[gate.counts][0].value)
+        case PairedTail():
+            return _slow(gate.feature, gate.ratio_max)
+        case PairedExceed() | PairedBand() | PairedAny():
+            return _beyond(gate.conditions[0])
+    raise TypeError(f"no defect is known for {type(gate).__name__}")
+
+
+def _beyond(condition: Condition) -> tuple[str, pl.Expr]:
+    column = f"candidate_{condition.feature}"
+    if condition.above is not None:
+        return column, pl.lit(condition.above + abs(condition.above) + 1.0)
+    if condition.below is not None:
+        return column, pl.lit(condition.below - abs(condition.below) - 1.0)
+    if condition.limit_of_control_p95 is not None:
+        return _slow(condition.feature, condition.limit_of_control_p95)
+    return column, pl.col(f"control_{condition.feature}") * (condition.ratio_low or 1.0) / 2.0
+
+
+def _slow(feature: str, ratio: float) -> tuple[str, pl.Expr]:
+    """Slower than any call of control by more than the gate allows."""
+    control = pl.col(f"control_{feature}")
+    return f"candidate_{feature}", 2.0 * ratio * control.filter(control.is_finite()).max()
+
+
+def _against_control_alone(gate: Any) -> Gate | None:
+    """The gate without its fixed limits, which say what control may cost or fail, not whether the ruler is true."""
+    match gate:
+        case PairedBinary(margin_pp=None):
+            return None
+        case PairedBinary():
+            return gate.model_copy(update={"abs_max_pct": None})
+        case PairedTail():
+            return gate.model_copy(update={"abs_max_s": None})
+        case PairedExceed() | PairedBand() | PairedAny():
+            kept: Conditions = gate
+            return kept
+    return None

@@ -1,0 +1,134 @@
+"""A synthesis as DashScope streams it: events with pieces of audio, the bill and perhaps an error (providers.md A3).
+
+Gets the bytes as they arrive and notes when; what they are worth in the end is asked once the connection is done.
+"""
+
+import base64
+import binascii
+
+from harness.clock import Clock
+from harness.errors import ErrorKind
+from harness.exchanges import Failure
+from harness.providers.codes import dashscope_failure
+from harness.providers.envelope import Audio, Envelope, Output, read_envelope
+from harness.providers.pcm_stream import PcmStream
+from harness.providers.sse import Event, EventParser
+
+__all__ = ["SpeechStream"]
+
+
+class SpeechStream:
+    """One reply under way. `feed` is the door's listener."""
+
+    def __init__(self, clock: Clock, *, private: tuple[str | None, ...]) -> None:
+        """Begin.
+
+        Args:
+            clock: Times the pieces.
+            private: The caller's own words, which must not come back in a failure's detail.
+        """
+        self.pcm = PcmStream()
+        self.events = 0
+        self.request_id: str | None = None
+        self.reported_chars: int | None = None  # cumulative: the last one counts
+        self.audio_id: str | None = None
+        self.url: str | None = None  # of the complete file; the last event brings it
+        self.expires_at: int | None = None
+        self.finish_reason: str | None = None
+        self._failure: Failure | None = None
+        self._clock = clock
+        self._private = private
+        self._parser = EventParser()
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece of the body."""
+        for event in self._parser.feed(piece):
+            self._take(event)
+
+    def close(self) -> None:
+        """The body is over; its last event may lack the blank line, or may be cut in two."""
+        for event in self._parser.finish():
+            if event.name == "error" or read_envelope(event.data.encode()):
+                self._take(event)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a listener has had some of it."""
+        return bool(self.pcm.data)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the provider itself said that this was all; it says the word "null" while there is more."""
+        return self._failure is None and self.finish_reason not in (None, "null")
+
+    @property
+    def problem(self) -> Failure | None:
+        """Why it is no complete speech; None when it is."""
+        if self._failure:
+            return self._failure
+        if not self.events:
+            return _nonsense("the stream holds no event")
+        if not self.is_complete or self.pcm.ends_in_a_sample:
+            came = f"{len(self.pcm.data)} bytes of audio in {self.events} events"
+            return Failure(kind=ErrorKind.TRUNCATED_AUDIO, code=None, detail=f"the stream ended early, after {came}")
+        return None
+
+    def failure_after(self, fault: Failure) -> Failure:
+        """What a connection that broke means: the stream's own error, audio cut off, or only what broke it."""
+        if self._failure:
+            return self._failure
+        cut = self.heard and fault.kind is ErrorKind.CONN_RESET
+        return (self.problem if cut else None) or fault
+
+    def facts(self) -> dict[str, object]:
+        """What else is worth keeping."""
+        facts: dict[str, object | None] = {
+            "audio_id": self.audio_id,
+            "finish_reason": self.finish_reason,
+            "expires_at": self.expires_at,
+            "delivery": "stream",
+            "stream_pieces": len(self.pcm.arrivals),
+            "stream_paused_s": round(self.pcm.paused_s, 6),
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def _take(self, event: Event) -> None:
+        if self._failure or self.is_complete:
+            return  # the stream ends after an error; what follows the end is not ours
+        self.events += 1
+        envelope = read_envelope(event.data.encode())
+        if event.name == "error" or (envelope and envelope.code):
+            self._failure = self._error(event, envelope)
+        elif envelope is None:
+            self._failure = _nonsense("an event is not the JSON that was agreed on")
+        if envelope:
+            self.request_id = envelope.request_id or self.request_id
+            if not self._failure:
+                self._keep(envelope)
+
+    def _error(self, event: Event, envelope: Envelope | None) -> Failure:
+        # The reply's own status stays 200: it was sent before anything went wrong.
+        status = event.status or 200
+        if envelope is None:
+            return dashscope_failure(status, None, event.data[:300], private=self._private)
+        return dashscope_failure(status, envelope.code or None, envelope.message, private=self._private)
+
+    def _keep(self, envelope: Envelope) -> None:
+        output = envelope.output or Output()
+        audio = output.audio or Audio()
+        try:
+            samples = base64.b64decode(audio.data or "", validate=True)
+        except (binascii.Error, ValueError):
+            self._failure = _nonsense("an event holds audio that is not base64")
+            return
+        self.pcm.add(samples, at_s=self._clock.monotonic())
+        if envelope.usage and envelope.usage.characters is not None:
+            self.reported_chars = envelope.usage.characters
+        self.audio_id = audio.id or self.audio_id
+        self.url = audio.url or self.url
+        self.expires_at = audio.expires_at or self.expires_at
+        self.finish_reason = output.finish_reason or self.finish_reason
+
+
+def _nonsense(detail: str) -> Failure:
+    return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail=detail)

@@ -1,0 +1,100 @@
+"""What comes back through the door: a reply with its times, or why there is none; and what one may take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from harness.clock import Clock
+from harness.errors import ErrorKind
+from harness.exchanges import Failure
+from harness.providers.transport import Phase
+
+__all__ = ["Fault", "Limits", "Reply", "Watch", "tracing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one reply may take."""
+
+    connect_timeout_s: float  # name, connection and encryption together
+    read_timeout_s: float  # the longest silence, and how long a reply may drip
+    max_reply_bytes: int  # after decompression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A complete answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)  # names in lower case
+    body: bytes = field(repr=False)
+    started_s: float  # on the clock's monotonic scale
+    connect_s: float | None  # None when an open connection was used again
+    first_byte_s: float | None  # of the body, from the start; None without a body
+    total_s: float
+
+    @property
+    def body_began_s(self) -> float:
+        """When the first byte of the body was here, on the monotonic scale; the end of the reply without one."""
+        return self.started_s + (self.total_s if self.first_byte_s is None else self.first_byte_s)
+
+    @property
+    def ended_s(self) -> float:
+        """When its last byte was here, on the monotonic scale."""
+        return self.started_s + self.total_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why there is no answer."""
+
+    kind: ErrorKind
+    detail: str
+    sent: bool  # the request may have reached the provider
+
+    @property
+    def failure(self) -> Failure:
+        """The fault as the failure of an exchange."""
+        return Failure(kind=self.kind, code=None, detail=self.detail)
+
+
+class Watch:
+    """Times one request, and knows how far it got."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.started_s = clock.monotonic()
+        self.connect_s: float | None = None
+        self.first_byte_s: float | None = None
+        self.phase = Phase.CONNECTING
+
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return self._clock.monotonic() - self.started_s
+
+
+def tracing() -> aiohttp.TraceConfig:
+    """Hooks that tell a request's `Watch` when its connection was opened.
+
+    No other hook is set: each chunk would cost a call, and first and last byte are seen better while reading.
+    """
+
+    def watch_of(context: SimpleNamespace) -> Watch:
+        watch: Watch = context.trace_request_ctx
+        return watch
+
+    async def opened(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+        watch = watch_of(context)
+        watch.connect_s = watch.elapsed_s()
+        watch.phase = Phase.WAITING
+
+    async def reused(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+        watch_of(context).phase = Phase.WAITING
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(opened)
+    config.on_connection_reuseconn.append(reused)
+    return config
