@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-__all__ = ["MODULES", "extractor_version", "version_of"]
+__all__ = ["MODULES", "PAIR_MODULES", "extractor_version", "pair_extractor_version", "version_of"]
 
 # Every module of this package that a feature's value comes from.
 MODULES: Final = (
@@ -26,15 +26,29 @@ MODULES: Final = (
     "silence",
     "spectrum",
 )
+# Every one that a likeness of two audios comes from.
+PAIR_MODULES: Final = ("alignment", "audio", "containers", "levels", "likeness", "pitch", "silence", "spectrum")
 _LIBRARIES: Final = ("librosa", "numpy", "pyloudnorm", "scipy", "soundfile", "soxr")
 
 
 @cache
 def extractor_version() -> str:
-    """Twelve hexadecimal digits of the extractor in force."""
+    """Twelve hexadecimal digits of the extractor of features in force."""
+    return _version_of_modules(MODULES)
+
+
+@cache
+def pair_extractor_version() -> str:
+    """Twelve hexadecimal digits of the extractor of pair features in force."""
+    return _version_of_modules(PAIR_MODULES)
+
+
+def _version_of_modules(names: Iterable[str]) -> str:
     here = Path(__file__).parent
-    sources = [(here / f"{name}.py").read_bytes() for name in MODULES]
-    return version_of(sources, [f"{name}=={version(name)}" for name in _LIBRARIES])
+    return version_of(
+        [(here / f"{name}.py").read_bytes() for name in names],
+        [f"{name}=={version(name)}" for name in _LIBRARIES],
+    )
 
 
 def version_of(sources: Iterable[bytes], libraries: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ import soxr
 
 from analysis.audio import Audio, FloatArray
 
-__all__ = ["Levels", "find_levels"]
+__all__ = ["Levels", "Loudness", "find_levels", "find_loudness"]
 
 _CLIPPED: Final = 0.999  # of full scale: 16-bit clipping lands on 0.99997, and a codec rounds it down a little
 _LOUDNESS_BLOCK_S: Final = 0.4  # BS.1770 gates in blocks of this length; shorter sound has no loudness
@@ -45,7 +45,7 @@ def find_levels(audio: Audio) -> Levels:
     """Levels of `audio`."""
     magnitude = np.abs(audio.samples)
     mono = audio.mono()
-    loudness_lufs, loudness_range_lu = _loudness(mono, audio.rate_hz)
+    loudness_lufs, loudness_range_lu = find_loudness(mono, audio.rate_hz)
     return Levels(
         peak_db=_db(float(magnitude.max())),
         true_peak_db=_db(_true_peak(audio)),
@@ -66,17 +66,20 @@ def _meter(rate_hz: int) -> pyloudnorm.Meter:
     return pyloudnorm.Meter(rate_hz, block_size=_LOUDNESS_BLOCK_S)
 
 
-class _Loudness(NamedTuple):
+class Loudness(NamedTuple):
+    """Loudness of one sound; None as in `Levels`."""
+
     integrated_lufs: float | None
     range_lu: float | None
 
 
-def _loudness(mono: FloatArray, rate_hz: int) -> _Loudness:
+def find_loudness(mono: FloatArray, rate_hz: int) -> Loudness:
+    """Loudness of a mono sound and how far it ranges."""
     if len(mono) < _LOUDNESS_BLOCK_S * rate_hz:
-        return _Loudness(None, None)
+        return Loudness(None, None)
     meter = _meter(rate_hz)
     loudness = float(meter.integrated_loudness(mono))
-    return _Loudness(
+    return Loudness(
         integrated_lufs=loudness if np.isfinite(loudness) else None,  # -inf: every block is under the gate
         range_lu=_range_lu(np.asarray(meter.blockwise_loudness)),
     )

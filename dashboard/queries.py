@@ -17,6 +17,7 @@ import streamlit as st
 from harness.errors import ErrorKind, StoreError
 from harness.store.database import open_db
 from harness.store.runs import Run, list_runs
+from harness.store.schema import SCHEMA_VERSION
 
 __all__ = [
     "ALL",
@@ -101,8 +102,18 @@ _FACTS = """
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def facts(sealed: Sealed) -> dict[str, Any]:
-    """The run's own row, with how many captures, legs answered, sounds and sounds measured it holds."""
-    return frame_of(sealed, _FACTS).row(0, named=True)
+    """The run's own row, with how many captures, legs answered, sounds and sounds measured it holds.
+
+    Raises:
+        StoreError: The file was sealed by a newer version, whose columns may mean something else.
+    """
+    row = frame_of(sealed, _FACTS).row(0, named=True)
+    if row["schema_version"] > SCHEMA_VERSION:
+        raise StoreError(
+            f"{sealed.database}: sealed by a newer cutover ({row['code_version']}); "
+            f"update this one, or rebuild the file with it by `cutover runs seal {sealed.run_id}`"
+        )
+    return row
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -40,10 +40,12 @@ def draw() -> None:
     overall, *by_operation = verdicts.iter_rows(named=True)
     _verdict(overall, facts)
     operations = [row["operation"] for row in sorted(by_operation, key=lambda row: _place(row["operation"]))]
-    _tiles({row["operation"]: row for row in by_operation}, operations, queries.lanes(sealed))
-    _gates(gates, operations)
-    _obstacles(gates)
-    _gate_list(gates)
+    if operations:
+        _tiles({row["operation"]: row for row in by_operation}, operations, queries.lanes(sealed))
+    if not gates.is_empty():
+        _gates(gates, operations)
+        _obstacles(gates)
+        _gate_list(gates)
     _counts(queries.lanes(sealed), facts)
 
 
@@ -76,7 +78,7 @@ def _evidence(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         f"{count(facts['answered'])} of {count(facts['planned'])} planned legs have an outcome",
         f"judged by {overall['thresholds']} ({overall['thresholds_sha256'][:8]})",
     ]
-    return " · ".join(parts) + "\n" + _thresholds_note(overall)
+    return f"{' · '.join(parts)}\n{_thresholds_note(overall)}".rstrip()
 
 
 def _thresholds_note(overall: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ file on the live path is decided in flag_file.py.
 import hashlib
 import tomllib
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -43,7 +43,8 @@ class _FlagTable(BaseModel):
 class _FlagFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    # A number and no Literal: that would take `true` for 1.
+    schema_version: Annotated[int, Field(alias="schema", strict=True, ge=1, le=1)]
     salt: Annotated[str, Field(pattern=rf"^{SALT}\z")]
     clone: _FlagTable
     design: _FlagTable

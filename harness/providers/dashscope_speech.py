@@ -1,4 +1,4 @@
-"""What came of a synthesis at DashScope, read from its reply: one envelope, or a stream of them (providers.md A2, A3)."""
+"""What came of a synthesis at DashScope, from one envelope or a stream of them (providers.md A2, A3)."""
 
 import base64
 import binascii

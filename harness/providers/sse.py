@@ -31,7 +31,9 @@ class EventParser:
         self._pending = bytearray()  # a line that has no end yet
         self._searched = 0  # how much of it surely holds no end
         self._begun = False
-        self._forget()
+        self._data: list[str] = []
+        self._name = ""
+        self._status: int | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that `piece` completes."""
@@ -85,6 +87,4 @@ class EventParser:
             self._status = int(value)
 
     def _forget(self) -> None:
-        self._data: list[str] = []
-        self._name = ""
-        self._status: int | None = None
+        self._data, self._name, self._status = [], "", None

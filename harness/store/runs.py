@@ -2,8 +2,9 @@
 
 <home>/runs/<run id>/journal.jsonl    what was planned, sent, spent and received: the truth
                      features.jsonl   what was measured on its audio
+                     pairs.jsonl      how alike the two audios of each pair are
                      judgement.jsonl  what was judged, the last one counts
-                     run.duckdb       a projection of the three, sealed: read-only, rebuilt at any time
+                     run.duckdb       a projection of the four, sealed: read-only, rebuilt at any time
 <home>/audio/                         the audio of all runs, by content
 """
 
@@ -36,6 +37,11 @@ class Run:
     def features(self) -> Path:
         """What was measured."""
         return self.path / "features.jsonl"
+
+    @property
+    def pair_features(self) -> Path:
+        """How alike the two audios of each pair are."""
+        return self.path / "pairs.jsonl"
 
     @property
     def judgement(self) -> Path:

@@ -161,6 +161,29 @@ _FEATURES = Table(
         Column("mfcc_std", "DOUBLE[]", "standard deviations of 13 MFCCs over active frames"),
     ),
 )
+_PAIR_FEATURES = Table(
+    "pair_features",
+    "how alike two audios of one capture are: control's and the candidate's, or control's and its repeat's",
+    (
+        Column("run_id", "VARCHAR", "the run"),
+        Column("capture_id", "VARCHAR", "the capture"),
+        Column("repetition", "INTEGER", "0 for the first"),
+        Column("lane", "VARCHAR", "what control is compared with: candidate or repeat"),
+        Column("extractor_version", "VARCHAR", "hash of the code that compared them"),
+        Column("control_sha256", "VARCHAR", "control's audio"),
+        Column("other_sha256", "VARCHAR", "the other's audio"),
+        Column("outcome", "VARCHAR", "ok, or why the pair cannot be compared (bad_audio, empty_audio, …)"),
+        Column("identical", "BOOLEAN", "the decoded samples are the same"),
+        Column("duration_ratio", "DOUBLE", "duration of the other by control's"),
+        Column("speaking_rate_ratio", "DOUBLE", "pace of the other by control's: of the same text, without pauses"),
+        Column("loudness_difference_lu", "DOUBLE", "the other's integrated loudness over control's"),
+        Column("mfcc_dtw_distance", "DOUBLE", "distance of MFCCs along the best alignment, trimmed and level matched"),
+        Column("f0_shift_semitones", "DOUBLE", "median pitch of the other over control's"),
+        Column("f0_contour_semitones", "DOUBLE", "mean distance of the aligned melodies, that shift taken out"),
+        Column("spectral_difference_db", "DOUBLE", "root mean square over mel bands of the mean spectra's difference"),
+        Column("more", "JSON", "further numbers by name"),
+    ),
+)
 _GATES = Table(
     "gates",
     "the finding of one gate",
@@ -209,7 +232,9 @@ _VOTES = Table(
         Column("reason", "VARCHAR", "in the listener's words"),
     ),
 )
-TABLES: Final = {table.name: table for table in (_RUN, _CAPTURES, _EXCHANGES, _FEATURES, _GATES, _VERDICTS, _VOTES)}
+TABLES: Final = {
+    table.name: table for table in (_RUN, _CAPTURES, _EXCHANGES, _FEATURES, _PAIR_FEATURES, _GATES, _VERDICTS, _VOTES)
+}
 
 
 _KEYS: Final = ("run_id", "capture_id", "repetition", "lane", "operation")

@@ -48,6 +48,7 @@ def build(path: Path, run: Run, ledger: Ledger) -> None:
         "captures": ledger.captures,
         "exchanges": (_exchange_row(ledger, key) for key in ledger.planned if key in ledger.results),
         "features": _latest_features(_records(run.features)),
+        "pair_features": _latest_pair_features(_records(run.pair_features)),
         "gates": judgement.get("gates", ()),
         "verdicts": judgement.get("verdicts", ()),
     }
@@ -100,6 +101,11 @@ def _last(records: list[Record]) -> Record:
 def _latest_features(records: list[Record]) -> Iterable[Record]:
     """One row an audio: the last measured, so a newer extractor replaces an older one."""
     return {record["audio_sha256"]: record for record in records}.values()
+
+
+def _latest_pair_features(records: list[Record]) -> Iterable[Record]:
+    """One row a pair, as for features."""
+    return {(record["capture_id"], record["repetition"], record["lane"]): record for record in records}.values()
 
 
 def _tuples(table: Table, rows: Iterable[Record]) -> Iterator[tuple[Any, ...]]:

@@ -38,7 +38,7 @@ def problems(run: Run, blobs: BlobStore) -> Iterator[str]:
             "the same replay command goes on with them"
         )
     yield from _audio(ledger, blobs)
-    for path in (run.features, run.judgement):
+    for path in (run.features, run.pair_features, run.judgement):
         yield from _readable(path)
     yield from _database(run, ledger)
 

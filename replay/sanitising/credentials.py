@@ -26,7 +26,7 @@ _RULES: Final = (
 )
 # What every rule's match holds, and much else: where none of these is, no rule needs to be tried.
 _MARKS: Final = re.compile(
-    r"[sawSAW][kKsS]-|LTAI|[?&]|earer|asic|A[KS]IA|eyJ|KEY-|gh[pousr]_|xox|://|[A-Za-z0-9+/_=-]{20}"
+    r"[sawSAW][kKsS]-|LTAI|[?&][\w-]{2,20}=|earer|asic|A[KS]IA|eyJ|KEY-|gh[pousr]_|xox|://|[A-Za-z0-9+/_=-]{20}"
 )
 _ANY: Final = re.compile("|".join(f"(?P<rule{number}>{pattern})" for number, (_, pattern) in enumerate(_RULES)))
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")

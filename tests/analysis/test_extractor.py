@@ -1,8 +1,10 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from analysis import extractor
-from analysis.extractor import MODULES, extractor_version, version_of
+from analysis.extractor import MODULES, PAIR_MODULES, extractor_version, pair_extractor_version, version_of
 
 HERE = Path(extractor.__file__).parent
 
@@ -21,8 +23,13 @@ def test_a_changed_source_or_library_makes_another_version() -> None:
     assert len(others) == 3
 
 
-def test_every_module_that_a_feature_comes_from_is_part_of_the_version() -> None:
-    reached, waiting = set(), ["features"]
+def test_features_and_pair_features_have_versions_of_their_own() -> None:
+    assert extractor_version() != pair_extractor_version()
+
+
+@pytest.mark.parametrize(("root", "modules"), [("features", MODULES), ("likeness", PAIR_MODULES)])
+def test_every_module_that_a_number_comes_from_is_part_of_the_version(root: str, modules: tuple[str, ...]) -> None:
+    reached, waiting = set(), [root]
     while waiting:
         name = waiting.pop()
         reached.add(name)
@@ -34,4 +41,4 @@ def test_every_module_that_a_feature_comes_from_is_part_of_the_version() -> None
             if module.startswith("analysis.") and module.removeprefix("analysis.") not in reached
         ]
 
-    assert reached == set(MODULES)
+    assert reached == set(modules)

@@ -97,6 +97,13 @@ def test_a_file_without_a_table_is_named_with_its_remedy(tmp_path: Path) -> None
         queries.gates(sealed)
 
 
+def test_a_file_of_a_newer_version_is_not_misread(tmp_path: Path) -> None:
+    sealed = _alter(_run(tmp_path, captures=1), "UPDATE run SET schema_version = 999, code_version = '9.9'")
+
+    with pytest.raises(StoreError, match=r"newer cutover \(9\.9\)"):
+        queries.facts(sealed)
+
+
 def test_the_overall_verdict_comes_first(sealed: Sealed) -> None:
     assert queries.verdicts(sealed)["operation"].to_list() == [None, "generate", "clone", "design"]
 

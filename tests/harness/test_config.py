@@ -116,3 +116,21 @@ def test_a_file_that_is_no_toml_is_named(folder: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"cutover\.toml: not valid TOML"):
         Settings.load()
+
+
+def test_realtime_brings_its_own_models_unless_others_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTOVER_QWEN__DELIVERY", "realtime")
+    monkeypatch.setenv("CUTOVER_QWEN__CLONE_MODEL", "qwen3-tts-vc-realtime-2025-11-27")
+
+    qwen = Settings.load().qwen
+
+    assert (qwen.generate_model, qwen.design_model) == ("qwen3-tts-flash-realtime", "qwen3-tts-vd-realtime-2026-01-15")
+    assert qwen.clone_model == "qwen3-tts-vc-realtime-2025-11-27"
+
+
+def test_creating_voices_is_off_until_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not Settings.load().qwen.allow_voice_creation
+
+    monkeypatch.setenv("CUTOVER_QWEN__ALLOW_VOICE_CREATION", "1")
+
+    assert Settings.load().qwen.allow_voice_creation

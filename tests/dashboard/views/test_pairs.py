@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.store.database import open_db
+from harness.store.runs import audio_store
 from tests.dashboard.a_run import HOSTILE_TEXT, a_run
 from tests.dashboard.conftest import Visit, choose_row, words
 
@@ -96,8 +97,6 @@ def test_a_database_cannot_name_a_file_outside_the_store(visit: Visit, tmp_path:
 
 
 def test_a_sound_that_does_not_decode_does_not_take_the_page_down(visit: Visit, tmp_path: Path) -> None:
-    from harness.store.runs import audio_store
-
     sha256 = audio_store(tmp_path).put(b"RIFF but nothing else", "wav")
     home = _changed(tmp_path, f"UPDATE exchanges SET audio_sha256 = '{sha256}' WHERE capture_id = 'clone-0001'")
 

@@ -1,9 +1,11 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from dashboard.palette import DECISIONS
 from harness.judgement import Decision
+from harness.store.database import open_db
 from tests.dashboard.a_run import a_run
 from tests.dashboard.conftest import Visit, words
 
@@ -71,6 +73,19 @@ def test_every_gate_is_listed_the_worst_first(visit: Visit, tmp_path: Path) -> N
     assert gates.iloc[-1]["votes"] == "advisory"
 
 
+def test_a_verdict_without_any_operation_is_still_shown(visit: Visit, tmp_path: Path) -> None:
+    run = a_run(tmp_path, captures=1, decision="inconclusive")
+    run.database.chmod(0o644)
+    with open_db(run.database, read_only=False) as database:
+        for statement in ("DELETE FROM gates", "DELETE FROM verdicts WHERE operation IS NOT NULL"):
+            database.execute(statement)
+
+    app = visit("verdict", home=tmp_path)
+
+    assert not app.exception
+    assert "INCONCLUSIVE" in app.title[1].value
+
+
 def test_every_leg_is_counted(visit: Visit) -> None:
     app = visit("verdict")
     counts = app.dataframe[1].value
@@ -109,8 +124,6 @@ def test_a_thresholds_file_that_is_gone_is_not_passed_over(visit: Visit) -> None
 
 
 def _judged_by(home: Path, path: str, sha256: str) -> None:
-    from harness.store.database import open_db
-
     run = a_run(home, captures=2)
     run.database.chmod(0o644)
     with open_db(run.database, read_only=False) as database:
@@ -118,8 +131,6 @@ def _judged_by(home: Path, path: str, sha256: str) -> None:
 
 
 def test_the_note_of_the_thresholds_that_judged_is_shown(visit: Visit, tmp_path: Path) -> None:
-    import hashlib
-
     file = tmp_path / "rules.toml"
     file.write_text('schema = 1\nnote = "wide on purpose"\n[gate.errors]\nkind = "paired_binary"\nmargin_pp = 1.0\n')
     _judged_by(tmp_path, str(file), hashlib.sha256(file.read_bytes()).hexdigest())

@@ -65,7 +65,7 @@ def open_door(stack: AsyncExitStack, clock: FakeClock) -> Callable[..., Awaitabl
 def open_qwen(
     stack: AsyncExitStack, clock: FakeClock, prices: PriceList, references: BlobStore, registry: VoiceRegistry
 ) -> Callable[..., Awaitable[QwenProvider]]:
-    async def open_(base: str, *, also: tuple[str, ...] = (), **settings: Any) -> QwenProvider:
+    async def open_(base: str, *, also: tuple[str, ...] = (), clock: Clock = clock, **settings: Any) -> QwenProvider:
         provider = QwenProvider(
             QwenSettings(base_url=base, api_key=SecretStr(CANARY), account="acme", **settings),
             prices=prices,

@@ -101,6 +101,24 @@ def sends(body: bytes, status: int = 200, content_type: str = "audio/wav", **hea
     return answer
 
 
+def streams(*pieces: bytes, gap_s: float = 0.0, then: str = "end") -> Handler:
+    """Answer with server-sent events, piece by piece, and then end, reset the connection or hang."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream;charset=UTF-8"})
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+            await SystemClock().sleep(gap_s)
+        if then == "reset" and request.transport:
+            request.transport.close()
+        elif then == "hang":
+            await hangs()(request)
+        return response
+
+    return answer
+
+
 def hangs() -> Handler:
     """Never answer as long as the client waits."""
 

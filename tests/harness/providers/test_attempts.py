@@ -330,3 +330,13 @@ def test_the_system_clock_fits_too() -> None:
     )
 
     assert attempts.service_s == 0.0
+
+
+async def test_speech_that_was_heard_in_part_is_not_said_again_and_stays_at_its_worst_cost(clock: FakeClock) -> None:
+    till = Till()
+    throttled: Answer[str] = Answer(result=failed(ErrorKind.RATE_LIMITED), heard=True)
+
+    result = await attempts_of(till, clock).pay("speak", answering(throttled, DONE), worst_microusd=100)
+
+    assert result == throttled.result
+    assert till.amounts == [None]

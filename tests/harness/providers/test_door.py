@@ -16,7 +16,17 @@ from harness.errors import ConfigError, ErrorKind
 from harness.providers.addresses import Addresses
 from harness.providers.base import Deadline
 from harness.providers.door import Door, Fault, Limits, Reply, secret_header
-from tests.harness.providers.stubs import CANARY, a_raw_server, a_server, connections, drops, hangs, says, sends
+from tests.harness.providers.stubs import (
+    CANARY,
+    a_raw_server,
+    a_server,
+    connections,
+    drops,
+    hangs,
+    says,
+    sends,
+    streams,
+)
 
 OpenDoor = Callable[..., Awaitable[Door]]
 OK_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n"
@@ -338,6 +348,42 @@ async def test_neither_key_nor_signature_is_in_what_comes_back_or_in_the_log(
     assert "canary-signature" not in shown
     assert len(pickle.dumps(found[1])) < 500  # plain data: no exception, no request hangs on it
     assert traceback.format_exc() == "NoneType: None\n"
+
+
+async def test_a_listener_gets_each_piece_as_it_arrives_and_headers_go_along(
+    open_door: OpenDoor, deadline: Deadline
+) -> None:
+    pieces: list[bytes] = []
+    async with a_server(streams(b"data:a\n\n", b"data:b\n\n", gap_s=0.03)) as server:
+        door = await open_door(server.url)
+        reply = await door.send("GET", URL(server.url), deadline=deadline, headers={"X-A": "1"}, listener=pieces.append)
+
+    assert pieces == [b"data:a\n\n", b"data:b\n\n"]
+    assert isinstance(reply, Reply)
+    assert reply.body == b"".join(pieces)
+    assert server.seen[0].headers["x-a"] == "1"
+
+
+async def test_a_listener_keeps_what_came_before_the_connection_broke(open_door: OpenDoor, deadline: Deadline) -> None:
+    pieces: list[bytes] = []
+    async with a_server(streams(b"data:a\n\n", gap_s=0.03, then="reset")) as server:
+        door = await open_door(server.url)
+        fault = await door.send("GET", URL(server.url), deadline=deadline, listener=pieces.append)
+
+    assert pieces == [b"data:a\n\n"]
+    assert isinstance(fault, Fault)
+    assert fault.kind is ErrorKind.CONN_RESET
+
+
+async def test_a_listener_hears_nothing_beyond_the_cap(open_door: OpenDoor, deadline: Deadline) -> None:
+    pieces: list[bytes] = []
+    async with a_server(streams(b"x" * 60, b"y" * 60, gap_s=0.03)) as server:
+        door = await open_door(server.url, max_reply_bytes=100)
+        fault = await door.send("GET", URL(server.url), deadline=deadline, listener=pieces.append)
+
+    assert pieces == [b"x" * 60]
+    assert isinstance(fault, Fault)
+    assert fault.kind is ErrorKind.TOO_LARGE
 
 
 async def test_a_shut_door_says_how_to_open_it(clock: FakeClock, deadline: Deadline) -> None:

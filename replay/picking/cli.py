@@ -1,0 +1,146 @@
+"""`cutover capture pick`: few captures that stand for many."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.config import Settings
+from harness.errors import UsageError
+from harness.speech import LANGUAGES, Operation, VoiceKind
+from harness.store.runs import find_run
+from replay.picking.cover import Choice, Limits
+from replay.picking.filters import Filter
+from replay.picking.picking import Picked, failed_captures, pick_covering, pick_every, weights_path, write_weights
+from replay.sources import read_captures
+
+__all__ = ["pick"]
+
+
+class _Moment(click.ParamType):
+    """ISO 8601 with its zone; a bare day begins at midnight in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(f"{value}T00:00Z" if len(value) == 10 else value)
+        except ValueError:
+            self.fail(f"{value} is no time; write 2026-11-22 or 2026-11-22T10:15Z", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value} names no time zone; write {value}Z for UTC", param, ctx)
+        return moment
+
+
+@click.command(epilog="Example: cutover capture pick captures.jsonl.zst --out nightly.jsonl.zst --limit 200")
+@click.argument("captures", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make; .zst packs it.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many captures.")
+@click.option("--budget-chars", type=click.IntRange(min=1), help="At most so many billed characters together.")
+@click.option("--failures-of", multiple=True, metavar="RUN", help="Take what failed in this run before all else.")
+@click.option("--fill", is_flag=True, help="Use up the limit with more of what is frequent.")
+@click.option("--every", is_flag=True, help="Take every capture that passes the filters, instead of few that cover.")
+@click.option("--operation", multiple=True, type=click.Choice(list(Operation)), help="Only these operations.")
+@click.option("--language", multiple=True, type=click.Choice([*LANGUAGES, "auto"]), help="Only these languages.")
+@click.option("--voice-kind", multiple=True, type=click.Choice(list(VoiceKind)), help="Only voices of this kind.")
+@click.option("--segment", multiple=True, help="Only captures with this label.")
+@click.option("--since", type=_Moment(), help="Only captured at this time or later.")
+@click.option("--until", type=_Moment(), help="Only captured before this time.")
+@click.option("--max-chars", type=click.IntRange(min=1), help="Only texts of at most so many characters.")
+@click.option("--with-consent", is_flag=True, help="Cloned voices only with a consent.")
+@click.option(
+    "--sample", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Only this share, by stable hash."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Which share, and which of equals.")
+@click.option("--replace", is_flag=True, help="Replace the file when it is there already.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+def pick(
+    captures: Path,
+    out: Path,
+    limit: int | None,
+    budget_chars: int | None,
+    failures_of: tuple[str, ...],
+    fill: bool,
+    every: bool,
+    operation: tuple[str, ...],
+    language: tuple[str, ...],
+    voice_kind: tuple[str, ...],
+    segment: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    max_chars: int | None,
+    with_consent: bool,
+    sample: float,
+    seed: int,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Choose the cheapest captures that cover every kind of request, for runs under a budget.
+
+    Covered are operation, language, length and voice together, and traits such as digits, questions or streaming.
+    Each chosen capture carries a weight: how many of the file it stands for.
+    """
+    if every and (failures_of or fill):
+        raise UsageError("--every takes all that passes the filters; it goes with neither --failures-of nor --fill")
+    if fill and limit is None and budget_chars is None:
+        raise UsageError("--fill uses up a limit; give --limit or --budget-chars")
+    settings = Settings.load()
+    keep = Filter(
+        operations=operation,
+        languages=language,
+        voice_kinds=voice_kind,
+        segments=segment,
+        since=since,
+        until=until,
+        max_chars=max_chars,
+        with_consent=with_consent,
+        sample=sample,
+        seed=seed,
+    )
+    limits = Limits(limit, budget_chars)
+    source = read_captures(captures, quarantine=settings.home / "quarantine")
+    choice = None
+    if not every:
+        failed = failed_captures(find_run(settings.home, name) for name in failures_of)
+        choice = pick_covering(source, keep, limits, failed=failed, fill=fill)
+    picked = pick_every(source, keep, limits, out, chosen=choice.chosen if choice else None, replace=replace)
+    if choice:
+        write_weights(out, choice)
+    facts = _facts(out, picked, choice)
+    click.echo(json.dumps(facts, indent=2) if as_json else _text(facts))
+    click.echo(f"Next: cutover replay {out}", err=True)
+
+
+def _facts(out: Path, picked: Picked, choice: Choice | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"file": str(out), **picked._asdict()}
+    if choice:
+        facts |= {
+            "weights": str(weights_path(out)),
+            "strata": choice.strata,
+            "strata_covered": choice.strata_covered,
+            "traits": choice.traits,
+            "traits_covered": choice.traits_covered,
+            "traffic_covered": round(choice.traffic_covered, 4),
+            "failures": choice.failures,
+            "failures_chosen": choice.failures_chosen,
+        }
+    return facts
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [
+        f"{facts['file']}: {facts['captures']:,} of {facts['of']:,} captures, {facts['chars']:,} billed characters, "
+        f"{facts['voices']} voices to make"
+    ]
+    if "strata" in facts:
+        lines.append(
+            f"  covers {facts['strata_covered']} of {facts['strata']} strata with {facts['traffic_covered']:.1%} of the "
+            f"traffic, and {facts['traits_covered']} of {facts['traits']} traits; weights in {facts['weights']}"
+        )
+    if facts.get("failures"):
+        lines.append(f"  past failures: {facts['failures_chosen']} of {facts['failures']}")
+    return "\n".join(lines)
