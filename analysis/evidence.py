@@ -15,7 +15,18 @@ from harness.store.runs import Run
 
 __all__ = ["Evidence", "RunFacts", "read_evidence"]
 
-_CAPTURE_COLUMNS: Final = ("run_id", "capture_id", "repetition", "operation", "cluster", "voice_id", "billed_chars")
+_CAPTURE_COLUMNS: Final = (
+    "run_id",
+    "capture_id",
+    "repetition",
+    "operation",
+    "cluster",
+    "voice_id",
+    "billed_chars",
+    "language",
+    "text_chars",
+    "segment",
+)
 _SIDE_COLUMNS: Final = ("outcome", "attempts", "audio_outcome", "sent_at")
 
 

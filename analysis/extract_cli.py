@@ -1,4 +1,4 @@
-"""`cutover extract`: measure the audio of a run, and say what could not be measured and why."""
+"""`cutover extract`: measure the audio of a run and compare its pairs, and say what could not be measured and why."""
 
 import json
 from collections import Counter
@@ -6,8 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from analysis import extraction
+from analysis import extraction, pairwise
 from analysis.extraction import ExtractionReport, Unusable
+from analysis.pairwise import PairReport
 from harness.config import Settings
 from harness.progress import ProgressReport
 from harness.store.runs import find_run
@@ -20,7 +21,7 @@ __all__ = ["extract"]
 @click.option("--processes", type=click.IntRange(min=1), help="How many at once [default: one for each core].")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 def extract(run: str, processes: int | None, as_json: bool) -> None:
-    """Measure the audio of RUN: a run's id or path, or `latest`.
+    """Measure the audio of RUN and compare its pairs: a run's id or path, or `latest`.
 
     Identical audio is measured once. Interrupted at any time, the same command goes on where it was; after an update
     that changes what is measured, it measures again, without calling any provider.
@@ -30,15 +31,17 @@ def extract(run: str, processes: int | None, as_json: bool) -> None:
         replay = settings.replay.model_copy(update={"extract_processes": processes})
         settings = settings.model_copy(update={"replay": replay})
     found = find_run(settings.home, run)
-    report = extraction.extract(
-        found, settings, lambda total, done: ProgressReport("Measuring audio", total, done=done)
-    )
-    click.echo(json.dumps(asdict(report), indent=2) if as_json else _text(report))
+    report = extraction.extract(found, settings, _progress("Measuring audio"))
+    pairs = pairwise.compare_pairs(found, settings, _progress("Comparing pairs"))
+    if as_json:
+        click.echo(json.dumps({**asdict(report), "pairs": asdict(pairs)}, indent=2))
+    else:
+        click.echo(f"{_text(report)}\n{_of_pairs(pairs)}")
     click.echo(f"Next: cutover verdict {report.run_id}", err=True)
 
 
-def _progress(total: int, done: int) -> ProgressReport:
-    return ProgressReport("Measuring audio", total, done=done)
+def _progress(title: str) -> extraction.OpenProgress:
+    return lambda total, done: ProgressReport(title, total, done=done)
 
 
 def _text(report: ExtractionReport) -> str:
@@ -55,6 +58,17 @@ def _headline(report: ExtractionReport) -> str:
     return (
         f"{report.run_id}: {report.audio:,} different audios, {report.measured:,} measured now{known}; "
         f"{report.sound_s / 3600:.2f} h of sound in {report.elapsed_s:.1f} s (extractor {report.extractor_version})"
+    )
+
+
+def _of_pairs(report: PairReport) -> str:
+    """One line; pairs are not listed one by one, since what is wrong with one is wrong with an audio above."""
+    known = f", {report.known:,} known before" if report.known else ""
+    lost = f", {report.lost:,} lost" if report.lost else ""
+    outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in report.outcomes.items())
+    return (
+        f"{report.pairs:,} pairs, {report.compared:,} compared now{known}{lost}{': ' if outcomes else ''}{outcomes} "
+        f"in {report.elapsed_s:.1f} s (extractor {report.extractor_version})"
     )
 
 

@@ -14,7 +14,7 @@ from analysis.pairs import Counts, count_pairs
 from analysis.proofs import Bar
 from analysis.units import amount, count
 
-__all__ = ["Floor", "floor_of"]
+__all__ = ["Floor", "floor_of", "with_repeats"]
 
 _KEYS = ["run_id", "capture_id", "repetition"]
 
@@ -56,13 +56,18 @@ def floor_of(gate: Conditions, pairs: pl.DataFrame, noise_pairs: pl.DataFrame, p
     """
     ours = condition_marks(gate, p95_s)
     noise = condition_marks(gate, p95_s, candidate="repeat")
-    repeats = noise_pairs.select(*_KEYS, pl.col("^repeat_.*$"))
-    triples = pairs.join(repeats.unique(_KEYS, keep="any"), on=_KEYS, how="inner")
+    triples = with_repeats(pairs, noise_pairs)
     return Floor(
         noise=count_pairs(noise_pairs, noise.candidate, noise.control, among=noise.among),
         triples=count_pairs(triples, ours.candidate, noise.candidate, among=ours.among & noise.among),
         needed=_fewest(gate.margin_pp / 100.0, bar),
     )
+
+
+def with_repeats(pairs: pl.DataFrame, noise_pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs whose capture went to control twice, with the columns of the repeat beside them."""
+    repeats = noise_pairs.select(*_KEYS, pl.col("^repeat_.*$"))
+    return pairs.join(repeats.unique(_KEYS, keep="any"), on=_KEYS, how="inner")
 
 
 def _fewest(margin: float, bar: Bar) -> int:

@@ -7,10 +7,10 @@ import hashlib
 import itertools
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -21,15 +21,27 @@ from analysis.findings import SEVERITY, Evaluated, Scene, unjudged, withheld
 from analysis.gates import PerVoice
 from analysis.proofs import Bar
 from analysis.samples import Sample, shortfall, take_sample
+from analysis.segments import SEGMENT_CLAIMS, Segment, Segmented, judge_segments
 from analysis.selftest import SelfTest, self_test
 from analysis.thresholds import Thresholds
 from analysis.units import count
+from analysis.worst import WorstPair, worst_pairs
 from harness.judgement import Decision, Outcome, Verdict, decision_of, worst
 from harness.speech import Operation
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Details", "Judgement", "judge"]
 
 log = logging.getLogger(__name__)
+
+_NO_SEGMENTS: Final = Segmented((), {})
+
+
+class Details(NamedTuple):
+    """What stands beside the verdict on one operation."""
+
+    self_test: SelfTest
+    worst_segments: Mapping[str, Segment]  # of each gate
+    worst_pairs: tuple[WorstPair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +51,7 @@ class Judgement:
     overall: Verdict  # its findings are those of all operations, the deciding one first
     verdicts: tuple[Verdict, ...]
     samples: tuple[Sample, ...]  # one for each of `verdicts`
-    self_tests: tuple[SelfTest, ...]  # likewise
+    details: tuple[Details, ...]  # likewise
     evidence: Evidence
     thresholds: Thresholds
     epoch: str  # hash of thresholds, models and extractors: evidence of another epoch is not added to it
@@ -67,7 +79,7 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
             overall=verdict,
             verdicts=(),
             samples=(),
-            self_tests=(),
+            details=(),
             evidence=evidence,
             thresholds=thresholds,
             epoch=_epoch(evidence.runs, thresholds),
@@ -84,9 +96,14 @@ def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     scenes = [_scene(sample, evidence, thresholds, bar) for sample in samples]
     tests = [self_test(scene, thresholds.gates_for(scene.operation)) for scene in scenes]
     fault = fault or next((f"{test.operation}: {test.fault}" for test in tests if test.fault), None)
+    faults = [fault or incomplete(sample, thresholds.stats.min_pair_completeness) for sample in samples]
+    segmented = [
+        _NO_SEGMENTS if reason else judge_segments(scene, thresholds.gates_for(scene.operation), thresholds.stats)
+        for scene, reason in zip(scenes, faults, strict=True)
+    ]
     evaluated = [
-        _evaluate(scene, thresholds, sample, fault or incomplete(sample, thresholds.stats.min_pair_completeness))
-        for scene, sample in zip(scenes, samples, strict=True)
+        _with_vetoes(_evaluate(scene, thresholds, sample, reason), segments.vetoes)
+        for scene, sample, reason, segments in zip(scenes, samples, faults, segmented, strict=True)
     ]
     verdicts = tuple(
         _verdict(sample.operation, group, sample.pairs.height, fault)
@@ -96,17 +113,21 @@ def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
         overall=_overall(verdicts, list(itertools.chain(*evaluated)), samples, fault),
         verdicts=verdicts,
         samples=tuple(samples),
-        self_tests=tuple(tests),
+        details=tuple(
+            Details(test, segments.worst, worst_pairs(scene.pairs, thresholds.gates_for(scene.operation)))
+            for test, segments, scene in zip(tests, segmented, scenes, strict=True)
+        ),
         evidence=evidence,
         thresholds=thresholds,
         epoch=_epoch(evidence.runs, thresholds),
     )
 
 
-def _claims(operations: Iterable[Operation], thresholds: Thresholds) -> int:
-    """Blocking claims that could fail by chance."""
+def _claims(operations: Sequence[Operation], thresholds: Thresholds) -> int:
+    """Blocking claims that could fail by chance, those of segments among them."""
     gates = [gate for operation in operations for gate in thresholds.gates_for(operation).values()]
-    return sum(gate.claims for gate in gates if gate.blocking)
+    segments = SEGMENT_CLAIMS * len(operations) if thresholds.stats.segments else 0
+    return sum(gate.claims for gate in gates if gate.blocking) + segments
 
 
 def _scene(sample: Sample, evidence: Evidence, thresholds: Thresholds, bar: Bar) -> Scene:
@@ -136,6 +157,12 @@ def _evaluate(scene: Scene, thresholds: Thresholds, sample: Sample, fault: str |
     return [each if isinstance(gates[name], PerVoice) else withheld(each, lacking) for name, each in findings.items()]
 
 
+def _with_vetoes(evaluated: list[Evaluated], vetoes: Sequence[Evaluated]) -> list[Evaluated]:
+    """All findings: a gate that fails on all pairs needs no part of them to fail it again."""
+    settled = {each.finding.gate for each in evaluated if each.finding.outcome in (Outcome.FAIL, Outcome.INVALID)}
+    return [*evaluated, *(veto for veto in vetoes if veto.finding.gate not in settled)]
+
+
 def _verdict(operation: Operation | None, evaluated: Sequence[Evaluated], pairs: int, fault: str | None) -> Verdict:
     """The worst blocking gate's word, the most certain one first."""
     findings = tuple(each.finding for each in sorted(evaluated, key=_order))
@@ -147,7 +174,7 @@ def _verdict(operation: Operation | None, evaluated: Sequence[Evaluated], pairs:
     else:
         decision, reason = decision_of(deciding.outcome), deciding.reason
     if decision is Decision.GO:
-        passed = sum(finding.blocking for finding in findings)
+        passed = sum(finding.blocking for finding in findings)  # a segment is among them only when it failed
         reason = f"all {count(passed, 'blocking gate')} passed on {count(pairs, 'pair')}"
     return Verdict(operation=operation, decision=decision, reason=reason, findings=findings)
 
@@ -172,11 +199,11 @@ def _overall(
 
 
 def _order(each: Evaluated) -> tuple[Any, ...]:
-    """Blocking before advisory, worst first, then the most certain fail or the longest wait, then the file's order."""
+    """Blocking before advisory, worst first, all pairs before a part, then certainty or wait, then the file's order."""
     finding, forecast = each.finding, each.finding.forecast
     certainty = each.strength if finding.outcome is Outcome.FAIL else 0.0
     wait = 0.0 if forecast is None else float("inf") if forecast.pairs_high is None else float(forecast.pairs_high)
-    return (not finding.blocking, -SEVERITY.index(finding.outcome), -certainty, -wait)
+    return (not finding.blocking, -SEVERITY.index(finding.outcome), finding.segment is not None, -certainty, -wait)
 
 
 def _epoch(runs: Sequence[RunFacts], thresholds: Thresholds) -> str:

@@ -1,4 +1,7 @@
-"""What a worker process does: audio out of the store, measured alone or in a pair. Imported in workers only, it is heavy."""
+"""What a worker process does: audio out of the store, measured alone or in a pair.
+
+Imported in workers only, it is heavy.
+"""
 
 import os
 

@@ -35,6 +35,8 @@ def keep(run: Run, judgement: Judgement, *, judged_at: datetime) -> bool:
     record = judgement_record(judgement, judged_at=judged_at)
     last = _last(run)
     if last is not None and _without_time(last) == _without_time(record):
+        if not run.is_sealed:  # killed between the two steps below
+            seal(run)
         return False
     with Journal(run.judgement) as journal:
         journal.append(record)

@@ -36,7 +36,7 @@ def print_verdict(view: View, console: Console) -> None:
         for need in needs:
             console.print(Text(f"  {need}"))
     console.print(Text(""))
-    for line in (*_self_test_lines(view), *_ledger_lines(view), *_source_lines(view)):
+    for line in _footnotes(view):
         console.print(Text(line))
 
 
@@ -104,6 +104,12 @@ def _needs(view: View) -> Iterator[str]:
                 waits.setdefault(finding["forecast"]["text"], []).append(finding["gate"])
         for wait, gates in waits.items():
             yield f"{operation['operation']} {wait} ({', '.join(gates)})"
+
+
+def _footnotes(view: View) -> Iterator[str]:
+    yield from _self_test_lines(view)
+    yield from _ledger_lines(view)
+    yield from _source_lines(view)
 
 
 def _self_test_lines(view: View) -> Iterator[str]:

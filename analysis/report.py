@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from analysis.judge import Judgement
+from analysis.judge import Details, Judgement
 from analysis.samples import Sample
-from analysis.selftest import MIN_NOISE_PAIRS, SelfTest
+from analysis.segments import Segment
+from analysis.selftest import MIN_NOISE_PAIRS
 from harness.judgement import Decision, Finding, Verdict, worst
 from harness.speech import Operation
 
@@ -40,15 +41,16 @@ def view_of(judgement: Judgement) -> View:
         "thresholds": {"name": thresholds.name, "sha256": thresholds.sha256, "note": thresholds.note},
         "evidence_epoch": judgement.epoch,
         "operations": [
-            _operation(verdict, sample, test)
-            for verdict, sample, test in zip(judgement.verdicts, judgement.samples, judgement.self_tests, strict=True)
+            _operation(verdict, sample, details)
+            for verdict, sample, details in zip(judgement.verdicts, judgement.samples, judgement.details, strict=True)
         ],
         "not_judged": [operation.value for operation in Operation if operation not in judged],
         "ledger": _ledger(judgement),
     }
 
 
-def _operation(verdict: Verdict, sample: Sample, test: SelfTest) -> View:
+def _operation(verdict: Verdict, sample: Sample, details: Details) -> View:
+    test = details.self_test
     return {
         "operation": sample.operation.value,
         "decision": verdict.decision.value,
@@ -72,7 +74,17 @@ def _operation(verdict: Verdict, sample: Sample, test: SelfTest) -> View:
             "fault": test.fault,
             "caught_from": dict(test.caught_from),
         },
-        "findings": [_finding(finding) for finding in verdict.findings],
+        "findings": [_finding(finding, details.worst_segments.get(finding.gate)) for finding in verdict.findings],
+        "worst_pairs": [
+            {
+                "run_id": pair.run_id,
+                "capture_id": pair.capture_id,
+                "repetition": pair.repetition,
+                "gates": list(pair.gates),
+                "reasons": list(pair.reasons),
+            }
+            for pair in details.worst_pairs
+        ],
     }
 
 
@@ -84,7 +96,7 @@ def _deciding(verdict: Verdict) -> View | None:
     return {"operation": finding.operation.value, "gate": finding.gate}
 
 
-def _finding(finding: Finding) -> View:
+def _finding(finding: Finding, worst_segment: Segment | None) -> View:
     interval, forecast = finding.interval, finding.forecast
     return {
         "gate": finding.gate,
@@ -101,6 +113,29 @@ def _finding(finding: Finding) -> View:
         "reason": finding.reason,
         "forecast": forecast
         and {"pairs_low": forecast.pairs_low, "pairs_high": forecast.pairs_high, "text": forecast.text},
+        "flip": _flip(finding, None if finding.segment else worst_segment),
+    }
+
+
+def _flip(finding: Finding, worst_segment: Segment | None) -> View:
+    """How far the gate is from another outcome.
+
+    `smallest_limit` is what these pairs would prove to be kept; `distance` is how much of the limit that leaves,
+    negative where the limit would have to be raised by so much.
+    """
+    smallest, limit = finding.interval.high, finding.limit
+    distance = None if smallest is None or limit is None else limit - smallest
+    return {
+        "smallest_limit": _rounded(smallest),
+        "distance": _rounded(distance),
+        "worst_segment": worst_segment
+        and {
+            "name": worst_segment.name,
+            "pairs": worst_segment.pairs,
+            "candidate_only": worst_segment.worse,
+            "control_only": worst_segment.better,
+            "excess_pp": _rounded(100.0 * worst_segment.excess),
+        },
     }
 
 

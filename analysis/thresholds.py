@@ -32,6 +32,8 @@ class Stats(Section):
     max_age_days: Annotated[int, Field(ge=1)] = 45  # older than this at the newest run's end: left out
     min_pair_completeness: Annotated[float, Field(ge=0, le=1)] = 0.98
     max_pairs_per_voice: Annotated[int, Field(ge=1)] | None = None  # clone and design; None: see voice_cap
+    segments: tuple[Literal["language", "length", "voice", "segment"], ...] = ("language", "length", "voice")
+    segment_min_pairs: Annotated[int, Field(ge=1)] = 30  # a smaller part of the pairs has no say
 
     @property
     def voice_cap(self) -> int:

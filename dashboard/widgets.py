@@ -6,6 +6,7 @@ never as Markdown or HTML, which could load something from elsewhere.
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -18,6 +19,7 @@ from harness.errors import HarnessError
 from harness.exchanges import Lane
 from harness.judgement import Decision
 from harness.speech import Operation
+from harness.store.runs import list_runs
 
 __all__ = [
     "badge",
@@ -40,14 +42,15 @@ def header(question: str) -> Sealed | None:
     """The page's question and the choice of a run; None when there is no run to show, and that has been said."""
     heading, choice = st.columns([3, 1], vertical_alignment="center")
     heading.title(question, anchor=False)
-    runs = queries.sealed_runs(Settings.load().home)
+    home = Settings.load().home
+    runs = queries.sealed_runs(home)
     if not runs:
         empty("No run to show yet. This replays the demo's captures against stand-in providers:", "make demo")
         return None
     names = [LATEST, *(run.run_id for run in runs)]
     wanted = st.query_params.get("run", LATEST)
     if wanted not in names:
-        _missing(wanted)
+        _missing(wanted, home)
         return None
     with choice:
         name = st.selectbox(
@@ -65,10 +68,13 @@ def header(question: str) -> Sealed | None:
     return sealed
 
 
-def _missing(name: str) -> None:
-    """The address names a run that is not here: showing another one in its place would mislead."""
-    st.warning("The run this address names is not here, or not sealed. Sealing builds what the dashboard reads:")
-    st.code(f"cutover runs seal {name}", language=None)
+def _missing(name: str, home: Path) -> None:
+    """The address names a run that cannot be shown: showing another one in its place would mislead."""
+    if name in [run.id for run in list_runs(home)]:
+        empty("This run is not sealed yet. Sealing builds what the dashboard reads:", f"cutover runs seal {name}")
+    else:  # a stranger's link must not put words into a command that somebody copies
+        empty("The address names a run that is not here. This lists those that are:", "cutover runs list")
+        note(name, "missing")
     st.text("Without ?run=… in the address the page shows the latest run.")
 
 

@@ -90,7 +90,7 @@ def _unfinished(home: Path, name: str) -> Run | None:
     for run in reversed(list_runs(home)):
         records = read_journal(run.journal).records
         if records and records[0]["plan"]["labels"].get("demo") == name:
-            return None if Ledger.of(records).is_finished else run
+            return None if run.is_sealed and Ledger.of(records).is_finished else run
     return None
 
 
@@ -111,6 +111,7 @@ def _environment(name: str, addresses: Mapping[str, Mapping[str, str]], time_sca
         "CUTOVER_QWEN__BASE_URL": addresses["qwen"]["base_url"],
         "CUTOVER_QWEN__API_KEY": "sk-stand-in",
         "CUTOVER_QWEN__ACCOUNT": f"demo-{name}",
+        "CUTOVER_QWEN__ALLOW_VOICE_CREATION": "1",
         "CUTOVER_QWEN__DEADLINE_S": str(max(5.0, 120.0 * time_scale)),
         "CUTOVER_QWEN__QUOTA__PER_MINUTE": str(per_minute),
         "CUTOVER_QWEN__QUOTA__PER_SECOND": str(max(1, per_minute // 60)),

@@ -208,12 +208,12 @@ def _host(base_url: str | None) -> str:
 
 
 def _unfinished_run(home: Path, plan: ReplayPlan) -> Run | None:
-    """The newest run of exactly this plan that still has something to send."""
+    """The newest run of exactly this plan that has something to send, or was killed just before it was sealed."""
     for run in reversed(list_runs(home)):
         records = read_journal(run.journal).records
         if not records or records[0].get("plan_sha256") != plan.sha256:
             continue
-        if not Ledger.of(records).is_finished:
+        if not run.is_sealed or not Ledger.of(records).is_finished:
             return run
     return None
 

@@ -38,7 +38,7 @@ _TYPES = {
     "sent_at": pl.Datetime("us", "UTC"),
     "cost_microusd": pl.Int64,
 }
-_NUMBERS = ("repetition", "billed_chars")
+_NUMBERS = ("repetition", "billed_chars", "text_chars")
 
 
 def times(count: int, *, median_s: float = 1.0, seed: int = 1, spread: float = 0.3) -> list[float]:
@@ -80,6 +80,9 @@ def _frame(count: int, sides: Mapping[str, Mapping[str, Column]], columns: Mappi
         "cluster": [f"voice-{index % 40}" for index in range(count)],
         "voice_id": [f"voice-{index % 40}" for index in range(count)],
         "billed_chars": 100,
+        "language": "en",
+        "text_chars": 100,
+        "segment": None,
         **columns,
     }
     for name, value in base.items():

@@ -26,6 +26,7 @@ def running_standins(home: Path, *options: str) -> Iterator[dict[str, str]]:
             "CUTOVER_ALLOW_HOSTS": ",".join(url.removeprefix("http://") for url in urls),
             "CUTOVER_QWEN__BASE_URL": addresses["qwen"]["base_url"],
             "CUTOVER_QWEN__API_KEY": "sk-stand-in",
+            "CUTOVER_QWEN__ALLOW_VOICE_CREATION": "1",
             "CUTOVER_QWEN__QUOTA__PER_MINUTE": "100000",
             "CUTOVER_QWEN__QUOTA__PER_SECOND": "1000",
             "CUTOVER_QWEN__QUOTA__SHARE": "1",

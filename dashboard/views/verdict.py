@@ -64,11 +64,11 @@ def _verdict(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     decision = Decision(overall["decision"])
     look = DECISIONS[decision]
     panel = st.container(border=True, key=f"verdict-{decision.value}")
-    with panel.container(horizontal=True, wrap=False, vertical_alignment="center", gap="large"):
-        st.title(f":{look.name}[{look.icon} {look.word}]", anchor=False, width="content")
-        with st.container(key="reason", gap="xsmall"):
-            st.text(overall["reason"])
-            widgets.note(_evidence(overall, facts), "evidence")
+    word, why = panel.columns([2, 5], vertical_alignment="center")
+    word.title(f":{look.name}[{look.icon} {look.word}]", anchor=False)
+    with why, st.container(key="reason", gap="xsmall"):
+        st.text(overall["reason"][:1].upper() + overall["reason"][1:])
+        widgets.note(_evidence(overall, facts), "evidence")
 
 
 def _evidence(overall: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

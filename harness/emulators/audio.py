@@ -11,7 +11,7 @@ import soxr
 
 from harness.errors import UndecodableAudio
 
-__all__ = ["RATE_HZ", "Recording", "Samples", "decode_recording", "encode", "encode_wav"]
+__all__ = ["RATE_HZ", "Recording", "Samples", "decode_recording", "encode", "encode_wav", "pcm_of"]
 
 Samples = npt.NDArray[np.float32]  # mono in [-1, 1], shape (n,)
 
@@ -43,6 +43,11 @@ def encode_wav(samples: Samples, *, rate_hz: int = RATE_HZ) -> bytes:
         b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16, b"data", len(data)
     )
     return header + data
+
+
+def pcm_of(wav: bytes) -> bytes:
+    """The samples of a file by `encode_wav`."""
+    return wav[_HEADER.size :]
 
 
 def encode(samples: Samples, *, extension: str, rate_hz: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Final
 
 from harness.errors import UsageError
 
-__all__ = ["DEPLOYMENTS", "QWEN_CLONE", "QWEN_DESIGN", "QWEN_SPEECH", "Deployment", "Latency", "deployment", "stall_s"]
+__all__ = ["DEPLOYMENTS", "QWEN_CLONE", "QWEN_DESIGN", "QWEN_FIRST_PIECE", "QWEN_SPEECH", "Deployment", "Latency", "deployment", "stall_s"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,9 @@ def deployment(model: str) -> Deployment:
 # No measurement of the hosted service was found (providers.md F). A hosting provider reports about 1 s for 100
 # characters without streaming (B2); hosted Qwen is set somewhat slower, and far faster than the legacy path.
 QWEN_SPEECH: Final = Latency(base_s=0.9, per_char_s=0.014, spread=0.30)
+# To the first piece of a stream; the vendor's own figure is 97 ms for the model alone (providers.md C), without queue,
+# network or checks.
+QWEN_FIRST_PIECE: Final = Latency(base_s=0.35, per_char_s=0.0, spread=0.25)
 QWEN_CLONE: Final = Latency(base_s=3.0, per_char_s=0.0, spread=0.25)  # a guess: synchronous, no audio comes back
 QWEN_DESIGN: Final = Latency(base_s=12.0, per_char_s=0.05, spread=0.15)  # 10 to 20 s in one project (A5)
 

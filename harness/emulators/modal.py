@@ -8,6 +8,8 @@ from aiohttp.typedefs import Middleware
 
 from harness.clock import Clock
 from harness.emulators.account import Account
+from harness.emulators.faults import Script, Side
+from harness.emulators.faulty import fault_routes, faulty
 from harness.emulators.modal_bodies import (
     SPEAKERS,
     CancelBody,
@@ -19,6 +21,7 @@ from harness.emulators.modal_bodies import (
     explained,
     language_of,
     read_body,
+    refuse,
     required,
     required_short,
 )
@@ -36,7 +39,9 @@ _MAX_BODY_BYTES: Final = 64 << 20  # Modal's own limit is not documented (provid
 _CALL_ID: Final = "__modal_function_call_id"
 
 
-def modal_application(options: ModalOptions, *, account: Account, studio: Studio, clock: Clock) -> web.Application:
+def modal_application(
+    options: ModalOptions, *, account: Account, studio: Studio, script: Script, clock: Clock
+) -> web.Application:
     """The deployment.
 
     Raises:
@@ -44,8 +49,12 @@ def modal_application(options: ModalOptions, *, account: Account, studio: Studio
     """
     conduct_in(options.scenario, "modal")  # healthy in all of them; a misspelt name stops here
     endpoints = Endpoints(options, GpuWork(options, account=account, studio=studio, clock=clock), clock=clock)
-    routes = [*endpoints.routes(), *meter_routes(account)]
-    layers = [explained, _authorization(options.key, options.secret)]
+    routes = [*endpoints.routes(), *meter_routes(account, script.reset), *fault_routes(script)]
+    layers = [
+        explained,
+        _authorization(options.key, options.secret),
+        faulty(script, Side.API, Side.AUDIO, refuse=refuse, clock=clock),
+    ]
     return application(account, routes, layers=layers, max_body_bytes=_MAX_BODY_BYTES)
 
 

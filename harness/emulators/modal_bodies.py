@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
+from harness.emulators.fault_refusals import Refused
 from harness.emulators.sites import Handler
 from harness.speech import LANGUAGES
 
@@ -24,6 +25,7 @@ __all__ = [
     "explained",
     "language_of",
     "read_body",
+    "refuse",
     "required",
     "required_short",
 ]
@@ -155,6 +157,13 @@ def decoded_reference(encoded: str) -> bytes:
 def detail(status: int, value: object, headers: dict[str, str] | None = None) -> web.Response:
     """FastAPI's error body."""
     return as_json({"detail": value}, status=status, headers=headers)
+
+
+def refuse(_: web.Request, refused: Refused) -> web.Response:
+    """An injected refusal: the app's own words, or the platform's bare text."""
+    if refused.code is None:
+        return web.Response(status=refused.status, text=refused.message)
+    return detail(refused.status, refused.message)
 
 
 def as_json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

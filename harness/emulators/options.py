@@ -1,9 +1,10 @@
 """What can be set at a stand-in. The defaults are those of a test: free ports, a thousand times too fast, no faults."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["ModalOptions", "QwenOptions", "StandinOptions"]
+__all__ = ["Dialect", "ModalOptions", "QwenOptions", "StandinOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,7 @@ class StandinOptions:
     scenario: str = "healthy"  # a name from scenarios.SCENARIOS
     seed: int = 1
     account: Path | None = None  # keeps bill and voices; None forgets them at the end
+    faults: Path | None = None  # a script of faults to inject; see harness.emulators.faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,18 @@ class QwenOptions(StandinOptions):
     api_key: str | None = None  # None accepts every key that looks like one (sk-…)
     retired: frozenset[str] = frozenset()  # models that answer as if taken off
     requests_per_minute: float = 180.0  # by model, in the service's own minutes
+    requests_per_second: float | None = None  # also by model; None: not enforced
+    ramp_factor: float | None = None  # how many times the requests of the last ten seconds the next ten may bring
     max_chars: int | None = 600  # None: not enforced, which nobody has confirmed either way
     max_voices: int = 1_000
     url_lifetime_s: float = 86_400.0  # not scaled: a signed address carries the wall clock's time
+
+
+class Dialect(StrEnum):
+    """What is deployed on Modal, and so what is spoken there."""
+
+    APP = "app"  # our own endpoints (providers.md B4)
+    VLLM = "vllm"  # vLLM-Omni's OpenAI-style API (B3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +47,7 @@ class ModalOptions(StandinOptions):
 
     key: str | None = None  # with `secret`: proxy authorization is asked for
     secret: str | None = None
+    dialect: Dialect = Dialect.APP
     model: str = "Qwen3-TTS-12Hz-1.7B-Base"  # a name from latency.DEPLOYMENTS
     hold_s: float = 150.0  # a request is held this long, then answered 303
     idle_window_s: float = 300.0  # without work for so long, the next request meets a cold start

@@ -1,7 +1,4 @@
-"""The official Qwen API as a web application: keys and paths; the endpoints do the work.
-
-Streaming (providers.md A3) and the realtime protocol (A4) are not spoken here: they answer as a wrong request does.
-"""
+"""The official Qwen API as a web application: keys and paths; the endpoints do the work."""
 
 from typing import Final
 
@@ -10,12 +7,16 @@ from aiohttp import web
 from harness.clock import Clock
 from harness.emulators.account import Account
 from harness.emulators.calls import Calls
+from harness.emulators.faults import Script, Side
+from harness.emulators.faulty import fault_routes, faulty
 from harness.emulators.options import QwenOptions
+from harness.emulators.qwen_realtime import Realtime
 from harness.emulators.qwen_results import Results
 from harness.emulators.qwen_service import Service
 from harness.emulators.qwen_speech import Speaking
 from harness.emulators.qwen_voices import Customization
-from harness.emulators.qwen_wire import Refusal, enveloped
+from harness.emulators.qwen_wire import Refusal, enveloped, refuse
+from harness.emulators.quota import Quota
 from harness.emulators.scenarios import conduct_in
 from harness.emulators.sites import Handler, application, meter_routes
 from harness.emulators.studio import Studio
@@ -26,7 +27,7 @@ _MAX_BODY_BYTES: Final = 16 << 20  # a reference of 10 MB, its JSON, and room to
 
 
 def qwen_application(
-    options: QwenOptions, *, account: Account, studio: Studio, results: Results, clock: Clock
+    options: QwenOptions, *, account: Account, studio: Studio, results: Results, script: Script, clock: Clock
 ) -> web.Application:
     """The API.
 
@@ -37,6 +38,7 @@ def qwen_application(
         options=options,
         conduct=conduct_in(options.scenario, "qwen"),
         calls=Calls(options.seed),
+        quota=Quota(options, clock),
         account=account,
         studio=studio,
         clock=clock,
@@ -51,9 +53,12 @@ def qwen_application(
     routes = [
         web.post("/api/v1/services/aigc/multimodal-generation/generation", Speaking(service, results).speak),
         web.post("/api/v1/services/audio/tts/customization", Customization(service).handle),
-        *meter_routes(account),
+        web.get("/api-ws/v1/realtime", Realtime(service).converse),
+        *meter_routes(account, script.reset),
+        *fault_routes(script),
     ]
-    return application(account, routes, layers=[enveloped, authorized], max_body_bytes=_MAX_BODY_BYTES)
+    layers = [enveloped, authorized, faulty(script, Side.API, refuse=refuse, clock=clock)]
+    return application(account, routes, layers=layers, max_body_bytes=_MAX_BODY_BYTES)
 
 
 def _is_known(request: web.Request, api_key: str | None) -> bool:

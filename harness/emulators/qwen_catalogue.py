@@ -9,7 +9,7 @@ from harness.emulators.qwen_wire import Refusal, invalid
 from harness.emulators.timbres import CAST, Timbre, timbre_of_speaker
 from harness.speech import LANGUAGES
 
-__all__ = ["DESIGN", "ENROLMENT", "MODELS", "SYSTEM_VOICES", "Family", "language_of", "model_not_found", "timbre_for"]
+__all__ = ["DESIGN", "ENROLMENT", "MODELS", "REALTIME_MODELS", "SYSTEM_VOICES", "Family", "family_of", "language_of", "model_not_found", "timbre_for"]
 
 ENROLMENT: Final = "qwen-voice-enrollment"
 DESIGN: Final = "qwen-voice-design"
@@ -33,6 +33,20 @@ MODELS: Final = MappingProxyType(
         "qwen3-tts-instruct-flash-2026-01-26": Family.SYSTEM,
         "qwen3-tts-vc-2026-01-22": Family.CLONE,
         "qwen3-tts-vd-2026-01-26": Family.DESIGN,
+    }
+)
+
+# These are spoken to through the realtime protocol alone (providers.md A4).
+REALTIME_MODELS: Final = MappingProxyType(
+    {
+        "qwen3-tts-flash-realtime": Family.SYSTEM,
+        "qwen3-tts-flash-realtime-2025-11-27": Family.SYSTEM,
+        "qwen3-tts-instruct-flash-realtime": Family.SYSTEM,
+        "qwen3-tts-instruct-flash-realtime-2026-01-22": Family.SYSTEM,
+        "qwen3-tts-vc-realtime-2026-01-15": Family.CLONE,
+        "qwen3-tts-vc-realtime-2025-11-27": Family.CLONE,
+        "qwen3-tts-vd-realtime-2026-01-15": Family.DESIGN,
+        "qwen3-tts-vd-realtime-2025-12-16": Family.DESIGN,
     }
 )
 
@@ -93,6 +107,11 @@ def language_of(language_type: str | None) -> str | None:
     raise invalid("language_type")
 
 
+def family_of(model: str) -> Family | None:
+    """Which voices a model speaks with, whatever it is reached through; None when there is no such model."""
+    return MODELS.get(model) or REALTIME_MODELS.get(model)
+
+
 def timbre_for(model: str, voice: str, account: Account) -> Timbre:
     """How `voice` sounds through `model`.
 
@@ -100,7 +119,7 @@ def timbre_for(model: str, voice: str, account: Account) -> Timbre:
         Refusal: There is no such voice, or it belongs to another model.
     """
     stored = account.voices.get(voice)
-    family = MODELS[model]
+    family = family_of(model)
     if family is Family.SYSTEM:
         if voice in (_WITH_INSTRUCTIONS if "-instruct-" in model else SYSTEM_VOICES):
             return timbre_of_speaker(voice)

@@ -14,7 +14,7 @@ from aiohttp import web
 from harness.emulators.account import StoredVoice
 from harness.emulators.audio import encode
 from harness.emulators.latency import QWEN_CLONE, QWEN_DESIGN
-from harness.emulators.qwen_catalogue import DESIGN, ENROLMENT, MODELS, Family, model_not_found
+from harness.emulators.qwen_catalogue import DESIGN, ENROLMENT, Family, family_of, model_not_found
 from harness.emulators.qwen_reference import hear
 from harness.emulators.qwen_service import Service
 from harness.emulators.qwen_wire import Refusal, invalid, reply, request_id_of, text_at
@@ -114,7 +114,7 @@ class Creation:
 
     def _read(self, maker: str, family: Family, content: Content) -> _Order:
         model = text_at(content, "target_model", required=True) or ""
-        if MODELS.get(model) is not family:
+        if family_of(model) is not family:
             raise invalid("target_model")
         if model in self._service.options.retired:
             raise model_not_found()

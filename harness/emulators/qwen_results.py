@@ -13,8 +13,12 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from harness.clock import Clock
+from harness.emulators.fault_refusals import Refused
+from harness.emulators.faults import Script, Side
+from harness.emulators.faulty import faulty
 
 __all__ = ["Results", "SignedUrl"]
 
@@ -59,6 +63,13 @@ class Results:
     def routes(self) -> list[web.RouteDef]:
         """What the site of the results serves."""
         return [web.get("/{object:.+}", self._get)]
+
+    def faulty(self, script: Script) -> Middleware:
+        """The layer in which a download meets its injected faults."""
+        return faulty(script, Side.AUDIO, refuse=self._refuse, clock=self._clock)
+
+    def _refuse(self, _: web.Request, refused: Refused) -> web.Response:
+        return self._denied(refused.status, refused.code or "ServiceUnavailable", refused.message)
 
     async def _get(self, request: web.Request) -> web.Response:
         name = request.match_info["object"]

@@ -1,6 +1,7 @@
-"""Synthesis at the Qwen stand-in: one POST, answered when the audio lies ready under its address (providers.md A2)."""
+"""Synthesis at the Qwen stand-in: one POST, answered when the audio lies ready under its address (providers.md A2), or
+as a stream while it is spoken (A3).
+"""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,13 +9,15 @@ from typing import Any
 
 from aiohttp import web
 
+from harness.emulators.audio import pcm_of
+from harness.emulators.calls import Call
 from harness.emulators.latency import QWEN_SPEECH
-from harness.emulators.qwen_catalogue import MODELS, language_of, model_not_found, timbre_for
+from harness.emulators.qwen_catalogue import MODELS, REALTIME_MODELS, language_of, model_not_found, timbre_for
 from harness.emulators.qwen_results import Results
 from harness.emulators.qwen_service import Service
-from harness.emulators.qwen_wire import Refusal, invalid, missing, read_body, reply, request_id_of, text_at
+from harness.emulators.qwen_stream import frames_of, pieces_of, send
+from harness.emulators.qwen_wire import Refusal, missing, read_body, reply, request_id_of, text_at
 from harness.emulators.studio import record
-from harness.emulators.throttle import TokenBucket
 from harness.emulators.timbres import Timbre
 from harness.emulators.voices import Line, Rendition
 from harness.speech import billed_chars
@@ -33,38 +36,68 @@ class _Order:
     instructions: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """A synthesis that was done, faster than it will be told."""
+
+    wav: bytes
+    call: Call
+    chars: int  # billed
+    arrived_s: float
+
+
 class Speaking:
     """The synthesis endpoint."""
 
     def __init__(self, service: Service, results: Results) -> None:
         self._service = service
         self._results = results
-        options = service.options
-        bucket = partial(TokenBucket, options.requests_per_minute, time_scale=options.time_scale, clock=service.clock)
-        self._quota: defaultdict[str, TokenBucket] = defaultdict(bucket)
 
     async def speak(self, request: web.Request) -> web.StreamResponse:
         """Answer one synthesis."""
         service = self._service
         arrived_s = service.clock.monotonic()
-        _refuse_other_modes(request)
+        _refuse_tasks(request)
         order = self._read(await read_body(request))
-        if not self._quota[order.model].take():
-            raise Refusal(429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later.")
+        service.admit(order.model)
         call = service.calls.next(order.model, order.text, order.language, order.timbre.name, order.instructions)
         line = Line(
             text=order.text, language=order.language, timbre=order.timbre, rendition=Rendition.HOSTED, take=call.take
         )
         wav = await service.studio.run(partial(record, line, damage=service.conduct.damage(call)))
-        chars = billed_chars(order.text)
-        await service.take_time(call, QWEN_SPEECH, chars=chars, since_s=arrived_s)
+        done = _Done(wav=wav, call=call, chars=billed_chars(order.text), arrived_s=arrived_s)
+        if request.headers.get("X-DashScope-SSE", "").casefold() == "enable":
+            return await self._stream(request, order, done)
+        await service.take_time(call, QWEN_SPEECH, chars=done.chars, since_s=arrived_s)
         fault = service.conduct.fault(call)
         service.refuse_if_down(fault)
-        units = chars * service.conduct.bill_factor
-        service.account.bill(order.model, "characters", units, request_id=request_id_of(request))
+        units = self._bill(request, order, done)
         if fault:
             await service.lose_reply(request, fault)
         return reply(request, self._result(wav, units, request_id_of(request)))
+
+    async def _stream(self, request: web.Request, order: _Order, done: _Done) -> web.StreamResponse:
+        """Answer while speaking; what fails in this scenario fails before the first event."""
+        service = self._service
+        fault = service.conduct.fault(done.call)
+        service.refuse_if_down(fault)
+        units = self._bill(request, order, done)
+        if fault:
+            await service.lose_reply(request, fault)
+        frames = frames_of(
+            pieces_of(pcm_of(done.wav)),
+            units=units,
+            request_id=request_id_of(request),
+            result=self._results.put(done.wav),
+            now_unix_s=int(service.clock.now().timestamp()),
+        )
+        due_s = service.schedule_s(done.call, len(frames), chars=done.chars, since_s=done.arrived_s)
+        return await send(request, frames, due_s, clock=service.clock)
+
+    def _bill(self, request: web.Request, order: _Order, done: _Done) -> int:
+        units = done.chars * self._service.conduct.bill_factor
+        self._service.account.bill(order.model, "characters", units, request_id=request_id_of(request))
+        return units
 
     def _read(self, body: Mapping[str, Any]) -> _Order:
         model = self._model(body.get("model"))
@@ -86,7 +119,7 @@ class Speaking:
             raise missing("Model")
         if not isinstance(model, str):
             raise model_not_found()
-        if model.startswith(("qwen-audio-", "cosyvoice-")):
+        if model in REALTIME_MODELS or model.startswith(("qwen-audio-", "cosyvoice-")):
             raise Refusal(400, "InvalidParameter", "url error, please check url")  # a model of another endpoint
         if model not in MODELS or model in self._service.options.retired:
             raise model_not_found()
@@ -106,13 +139,11 @@ class Speaking:
         return {"output": {"audio": audio, "finish_reason": "stop"}, "usage": {"characters": units}}
 
 
-def _refuse_other_modes(request: web.Request) -> None:
-    """Streaming and tasks are asked for by header; this endpoint answers neither.
+def _refuse_tasks(request: web.Request) -> None:
+    """A task to come back for is asked for by header; speech is no such thing.
 
     Raises:
         Refusal: One was asked for.
     """
     if request.headers.get("X-DashScope-Async", "").casefold() == "enable":
         raise Refusal(403, "AccessDenied", "current user api does not support asynchronous calls.")
-    if request.headers.get("X-DashScope-SSE", "").casefold() == "enable":
-        raise invalid("X-DashScope-SSE")

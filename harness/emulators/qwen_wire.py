@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from harness.emulators.fault_refusals import Refused
 from harness.emulators.sites import Handler
 
-__all__ = ["Refusal", "enveloped", "invalid", "missing", "read_body", "reply", "request_id_of", "text_at"]
+__all__ = ["Refusal", "enveloped", "invalid", "missing", "read_body", "refuse", "reply", "request_id_of", "text_at"]
 
 _REQUEST_ID: Final = web.RequestKey("request_id", str)
 
@@ -62,6 +63,13 @@ def reply(request: web.Request, body: Mapping[str, Any], *, status: int = 200) -
     request_id = request_id_of(request)
     data = json.dumps({**body, "request_id": request_id}, ensure_ascii=False, separators=(",", ":")).encode()
     return web.Response(body=data, status=status, content_type="application/json", headers={"x-request-id": request_id})
+
+
+def refuse(request: web.Request, refused: Refused) -> web.Response:
+    """An injected refusal in the service's envelope, or as a gateway's bare text."""
+    if refused.code is None:
+        return web.Response(status=refused.status, text=refused.message)
+    return reply(request, {"code": refused.code, "message": refused.message}, status=refused.status)
 
 
 async def read_body(request: web.Request) -> dict[str, Any]:

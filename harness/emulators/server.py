@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from harness.clock import Clock, SystemClock
 from harness.emulators.account import Account
+from harness.emulators.faults import Script, read_script
+from harness.emulators.faulty import modal_script, qwen_script
 from harness.emulators.modal import modal_application
-from harness.emulators.options import ModalOptions, QwenOptions
+from harness.emulators.options import ModalOptions, QwenOptions, StandinOptions
 from harness.emulators.qwen import qwen_application
 from harness.emulators.qwen_results import Results
 from harness.emulators.sites import application, site
@@ -34,7 +36,7 @@ async def running_qwen(options: QwenOptions | None = None, *, clock: Clock | Non
     """The stand-in for the official Qwen API.
 
     Raises:
-        UsageError: A port is taken, or the scenario unknown.
+        UsageError: A port is taken, the scenario unknown, or the fault script wrong.
         ConfigError: espeak-ng is not installed, or the account file unusable.
     """
     options = options or QwenOptions()
@@ -43,9 +45,12 @@ async def running_qwen(options: QwenOptions | None = None, *, clock: Clock | Non
         account = stack.enter_context(closing(Account(options.account)))
         studio = await stack.enter_async_context(Studio())
         results = Results(lifetime_s=options.url_lifetime_s, clock=clock)
-        app = qwen_application(options, account=account, studio=studio, results=results, clock=clock)
+        script = _begun(qwen_script(), options)
+        app = qwen_application(
+            options, account=account, studio=studio, results=results, script=script, clock=clock
+        )
         base_url = await stack.enter_async_context(site(app, port=options.port, option="--port"))
-        audio = application(account, results.routes(), layers=[], max_body_bytes=1 << 10)
+        audio = application(account, results.routes(), layers=[results.faulty(script)], max_body_bytes=1 << 10)
         results.base_url = await stack.enter_async_context(site(audio, port=options.audio_port, option="--audio-port"))
         yield Standin(base_url=base_url, audio_url=results.base_url, account=account)
 
@@ -55,7 +60,7 @@ async def running_modal(options: ModalOptions | None = None, *, clock: Clock | N
     """The stand-in for the legacy path.
 
     Raises:
-        UsageError: The port is taken, or the scenario or model unknown.
+        UsageError: The port is taken, the scenario or model unknown, or the fault script wrong.
         ConfigError: espeak-ng is not installed, or the account file unusable.
     """
     options = options or ModalOptions()
@@ -63,6 +68,13 @@ async def running_modal(options: ModalOptions | None = None, *, clock: Clock | N
     async with AsyncExitStack() as stack:
         account = stack.enter_context(closing(Account(options.account)))
         studio = await stack.enter_async_context(Studio())
-        app = modal_application(options, account=account, studio=studio, clock=clock)
+        script = _begun(modal_script(), options)
+        app = modal_application(options, account=account, studio=studio, script=script, clock=clock)
         base_url = await stack.enter_async_context(site(app, port=options.port, option="--port"))
         yield Standin(base_url=base_url, audio_url=None, account=account)
+
+
+def _begun(script: Script, options: StandinOptions) -> Script:
+    if options.faults is not None:
+        script.begin_with(read_script(options.faults))
+    return script

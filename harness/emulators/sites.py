@@ -56,14 +56,15 @@ def application(
     return app
 
 
-def meter_routes(account: Account) -> list[web.RouteDef]:
-    """What no provider has: the bill to look at, and to empty."""
+def meter_routes(account: Account, begin_anew: Callable[[], None]) -> list[web.RouteDef]:
+    """What no provider has: the bill to look at, and to empty; `begin_anew` puts back what else has changed."""
 
     async def meter(request: web.Request) -> web.Response:
         return web.json_response(account.meter())
 
     async def reset(request: web.Request) -> web.Response:
         account.reset()
+        begin_anew()
         return web.json_response(account.meter())
 
     return [web.get("/_standin/meter", meter), web.post("/_standin/reset", reset)]

@@ -6,17 +6,18 @@ __all__ = ["TokenBucket"]
 
 
 class TokenBucket:
-    """Holds a minute's worth of requests and fills up evenly."""
+    """Holds so many requests, a minute's worth unless told, and fills up evenly."""
 
-    def __init__(self, per_minute: float, *, time_scale: float, clock: Clock) -> None:
+    def __init__(self, per_minute: float, *, time_scale: float, clock: Clock, capacity: float | None = None) -> None:
         """Begin full.
 
         Args:
             per_minute: Requests in a minute of the service.
+            capacity: Requests that may come at once; None: a minute's worth.
             time_scale: How long a second of the service takes by `clock`.
             clock: Tells the time.
         """
-        self._capacity = max(1.0, per_minute)
+        self._capacity = max(1.0, per_minute if capacity is None else capacity)
         self._rate_hz = per_minute / 60.0 / time_scale
         self._clock = clock
         self._tokens = self._capacity

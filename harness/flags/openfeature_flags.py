@@ -8,13 +8,13 @@ import asyncio
 import hashlib
 import importlib
 import logging
+from collections.abc import Awaitable
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from openfeature import api
-from openfeature.client import OpenFeatureClient
-from openfeature.exception import ErrorCode, OpenFeatureError
-from openfeature.flag_evaluation import FlagEvaluationDetails
+from openfeature.evaluation_context import EvaluationContext
+from openfeature.exception import FlagNotFoundError
+from openfeature.flag_evaluation import FlagResolutionDetails
 from openfeature.provider import FeatureProvider
 
 from harness.clock import Clock
@@ -23,20 +23,18 @@ from harness.flags.flagset import ALL_BP, Flag, FlagSet, Mode
 from harness.flags.openfeature_provider import FIELDS
 from harness.speech import Operation
 
-__all__ = ["OpenFeatureFlags", "connect"]
+__all__ = ["OpenFeatureFlags", "load_provider"]
 
 log = logging.getLogger(__name__)
-
-DOMAIN: Final = "cutover"
 
 Value = TypeVar("Value")
 
 
-def connect(target: str) -> OpenFeatureClient:
-    """A client of the provider that `target` names, initialised; only our own domain of the SDK uses it.
+def load_provider(target: str) -> FeatureProvider:
+    """The OpenFeature provider that `target` names, initialised; may take as long as the provider does.
 
     Raises:
-        ConfigError: `target` names no OpenFeature provider, or it did not come up.
+        ConfigError: `target` names no provider, or it did not come up.
     """
     module, _, attribute = target.partition(":")
     try:
@@ -44,22 +42,23 @@ def connect(target: str) -> OpenFeatureClient:
     except (ImportError, AttributeError, ValueError):
         raise ConfigError(f"{target}: cannot be imported; name an OpenFeature provider as module:factory") from None
     try:
-        provider: FeatureProvider = factory() if callable(factory) else factory
-        api.set_provider_and_wait(provider, DOMAIN)
+        provider: FeatureProvider = factory()
+        provider.initialize(EvaluationContext())
     except Exception as error:
         raise ConfigError(f"{target}: did not come up ({type(error).__name__}); mend its own settings") from error
-    return api.get_client(DOMAIN)
+    return provider
 
 
 class OpenFeatureFlags:
-    """The flags `<prefix><operation>.mode`, `.share_bp`, `.shadow_bp` and `.spill_bp` of a client.
+    """The flags `<prefix><operation>.mode`, `.share_bp`, `.shadow_bp` and `.spill_bp` of a provider.
 
-    Somebody has to call `refresh` every second or so.
+    Somebody has to call `refresh` every second or so. The provider is asked directly and not through the SDK's client,
+    which answers a cancelled question with an error of its own (0.10.0) and so would swallow the end of a task.
     """
 
     def __init__(
         self,
-        client: OpenFeatureClient,
+        provider: FeatureProvider,
         *,
         salt: str,
         clock: Clock,
@@ -67,7 +66,7 @@ class OpenFeatureFlags:
         timeout_s: float = 2.0,
         max_age_s: float = 10.0,
     ) -> None:
-        self._client = client
+        self._provider = provider
         self._salt = salt
         self._clock = clock
         self._prefix = prefix
@@ -93,10 +92,10 @@ class OpenFeatureFlags:
                 # Flags are asked for one by one; what changed in between shows when asked again.
                 if flags != self._flags and flags != await self._ask():
                     return
-        except (TimeoutError, OpenFeatureError) as error:
-            log.warning("flag provider gave no answer", extra={"error": type(error).__name__})
         except ConfigError as error:
             self._refuse(str(error))
+        except Exception as error:  # noqa: BLE001 - a stranger's provider may raise anything
+            log.warning("flag provider gave no answer", extra={"error": type(error).__name__})
         else:
             self._asked_s = self._clock.monotonic()
             self._flags = flags
@@ -109,16 +108,16 @@ class OpenFeatureFlags:
 
     async def _flag(self, operation: Operation) -> Flag:
         key = f"{self._prefix}{operation}.mode"
-        mode = _answer(await self._client.get_string_details_async(key, Mode.LEGACY.value))
+        mode = await _answer(self._provider.resolve_string_details_async(key, Mode.LEGACY.value), Mode.LEGACY.value)
         if mode not in set(Mode):
             raise ConfigError(f"{key}: {mode!r} is no mode; valid are {', '.join(Mode)}")
         shares = {field: await self._share(f"{self._prefix}{operation}.{field}") for field in FIELDS[1:]}
         return Flag(mode=Mode(mode), **shares)
 
     async def _share(self, key: str) -> int:
-        share_bp = _answer(await self._client.get_integer_details_async(key, 0))
-        if not 0 <= share_bp <= ALL_BP:
-            raise ConfigError(f"{key}: {share_bp} is not between 0 and {ALL_BP} basis points")
+        share_bp = await _answer(self._provider.resolve_integer_details_async(key, 0), 0)
+        if type(share_bp) is not int or not 0 <= share_bp <= ALL_BP:
+            raise ConfigError(f"{key}: {share_bp!r} is not a whole number from 0 to {ALL_BP}, in basis points")
         return share_bp
 
     def _refuse(self, problem: str) -> None:
@@ -127,9 +126,11 @@ class OpenFeatureFlags:
             self._flags = FlagSet.all_legacy(problem)
 
 
-def _answer(details: FlagEvaluationDetails[Value]) -> Value:
+async def _answer(question: Awaitable[FlagResolutionDetails[Value]], default: Value) -> Value:
     """The value of a flag; the default, which is legacy, for one that nobody set there."""
-    error = details.get_exception()
-    if error and details.error_code is not ErrorCode.FLAG_NOT_FOUND:
-        raise error
+    try:
+        details = await question
+        details.raise_for_error()
+    except FlagNotFoundError:
+        return default
     return details.value

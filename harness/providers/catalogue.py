@@ -13,12 +13,12 @@ from harness.providers.pricing import PriceList
 from harness.providers.qwen import QwenProvider
 from harness.providers.voices import VoiceRegistry
 
-__all__ = ["PROVIDERS", "open_provider"]
+__all__ = ["PROVIDERS", "open_modal", "open_provider", "open_qwen"]
 
 _Maker = Callable[[Settings, str | None, References, Clock], Provider]
 
 
-def _qwen(settings: Settings, account: str | None, references: References, clock: Clock) -> Provider:
+def _qwen(settings: Settings, account: str | None, references: References, clock: Clock) -> QwenProvider:
     qwen = settings.qwen if account is None else settings.qwen.model_copy(update={"account": account})
     return QwenProvider(
         qwen,
@@ -30,7 +30,7 @@ def _qwen(settings: Settings, account: str | None, references: References, clock
     )
 
 
-def _modal(settings: Settings, account: str | None, references: References, clock: Clock) -> Provider:
+def _modal(settings: Settings, account: str | None, references: References, clock: Clock) -> ModalProvider:
     return ModalProvider(
         settings.modal,
         prices=PriceList.load(settings.prices),
@@ -62,3 +62,13 @@ def open_provider(
     if name not in PROVIDERS:
         raise UsageError(f"there is no provider {name!r}; valid are {', '.join(PROVIDERS)}")
     return PROVIDERS[name](settings, account, references, clock)
+
+
+def open_qwen(settings: Settings, *, references: References, clock: Clock) -> QwenProvider:
+    """The Qwen API with what only it can do: its account and its voices. Raises as `open_provider` does."""
+    return _qwen(settings, None, references, clock)
+
+
+def open_modal(settings: Settings, *, references: References, clock: Clock) -> ModalProvider:
+    """The legacy path with what only it can do: its health. Raises as `open_provider` does."""
+    return _modal(settings, None, references, clock)

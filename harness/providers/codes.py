@@ -136,7 +136,8 @@ def modal_failure(status: int, body: str, detail: str | None, *, private: Iterab
         kind = _K.UNSUPPORTED
     elif status == 404:
         # The app does not have this path, or there is no such app (any more).
-        kind = _K.UNSUPPORTED if detail is not None else _K.MODEL_RETIRED
+        gone = detail is None or ("model" in detail.lower() and "not exist" in detail.lower())
+        kind = _K.MODEL_RETIRED if gone else _K.UNSUPPORTED
     else:
         kind = _by_status(status)
     code = "modal-http" if body.startswith("modal-http:") else None

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from harness.clock import Clock
 from harness.config import QwenSettings
@@ -22,12 +22,15 @@ from harness.providers.base import Deadline, References
 from harness.providers.dashscope import AccountVoice, DashScope, MadeVoice, NewVoice, VoiceMaker
 from harness.providers.pricing import PriceList
 from harness.providers.reference import data_url, enrolment_problem, load_recording
+from harness.providers.voice_pool import PoolVoice, sort_voices
 from harness.providers.voices import VoiceKey, VoiceRegistry
 from harness.speech import PROBE_TEXTS, Voice, VoiceKind
 
 __all__ = ["Enrolment", "Recipe"]
 
 log = logging.getLogger(__name__)
+
+_LONGEST_NAME: Final = 16  # providers.md A5
 
 
 class Recipe(NamedTuple):
@@ -71,8 +74,21 @@ class Enrolment:
         item = settings.enrolment_model if kind == "clone" else settings.voice_design_model
         return self._prices.microusd("qwen", settings.region, item, "voices", 1)
 
+    def objection_to_making(self) -> Failure | None:
+        """Why no voice may be made here; None once it was allowed."""
+        if self._settings.allow_voice_creation:
+            return None
+        detail = (
+            "this needs a new voice, which costs money and stays in the account; "
+            "CUTOVER_QWEN__ALLOW_VOICE_CREATION=1 allows it"
+        )
+        return _unsupported("voice_creation_off", detail)
+
     async def recipe(self, voice: Voice, *, language: str | None, preview_text: str | None) -> Recipe | Failure:
-        """How `voice` would be made, or why it cannot be; nothing is sent."""
+        """How `voice` would be made, or why it cannot or may not be; nothing is sent."""
+        objection = self.objection_to_making()
+        if objection:
+            return objection
         key = self._key(voice)
         if voice.kind is VoiceKind.DESIGN:
             if key is None or not voice.description:
@@ -80,7 +96,7 @@ class Enrolment:
             new = NewVoice(
                 kind="design",
                 target_model=key.target_model,
-                name=_fresh_name(),
+                name=_fresh_name(self._settings.voice_prefix),
                 language=language,
                 description=voice.description,
                 preview_text=preview_text or PROBE_TEXTS.get(language or "en", PROBE_TEXTS["en"]),
@@ -95,7 +111,7 @@ class Enrolment:
         new = NewVoice(
             kind="clone",
             target_model=key.target_model,
-            name=_fresh_name(),
+            name=_fresh_name(self._settings.voice_prefix),
             language=language,
             audio_url=data_url(recording),
             transcript=recording.transcript,
@@ -137,6 +153,24 @@ class Enrolment:
         for kind in sorted({_maker(voice) for voice in wanted if self.find(voice)}):
             account[kind] = await self._account_ids(kind, deadline)
         return [voice for voice in wanted if not self._exists(voice, account)]
+
+    def forget(self, voice_id: str) -> None:
+        """Remember no longer a voice that the provider says it does not have; the next replay makes it anew."""
+        if voice_id in self._registry.all():
+            log.warning("voice is gone from the account", extra={"voice": voice_id})
+            self._registry.remove(voice_id, removed_at=self._clock.now())
+
+    async def pool(self, *, deadline: Deadline) -> list[PoolVoice] | Failure:
+        """Every voice of the account and every one we remember, each with whose it is."""
+        listed = await self.listed(deadline=deadline)
+        if isinstance(listed, Failure):
+            return listed
+        remembered = {
+            voice_id: key
+            for voice_id, key in self._registry.all().items()
+            if (key.account, key.region) == (self._account, self._settings.region)
+        }
+        return sort_voices(listed, remembered, prefix=self._settings.voice_prefix)
 
     async def listed(self, *, deadline: Deadline) -> list[AccountVoice] | Failure:
         """Every voice of the account, cloned and designed."""
@@ -200,9 +234,9 @@ def _maker(voice: Voice) -> VoiceMaker:
     return "design" if voice.kind is VoiceKind.DESIGN else "clone"
 
 
-def _fresh_name() -> str:
-    """A name no other creation has, so that its voice can be found; 16 characters are allowed."""
-    return f"r{secrets.token_hex(8)[:15]}"
+def _fresh_name(prefix: str) -> str:
+    """A name that tells whose voice it is and that no other creation has, so that it can be found again."""
+    return prefix + secrets.token_hex(8)[: _LONGEST_NAME - len(prefix)]
 
 
 def _unsupported(code: str, detail: str) -> Failure:

@@ -22,6 +22,7 @@ from harness.providers.pcm_stream import PcmStream
 from harness.providers.pricing import PriceList
 from harness.providers.qwen_terms import language_name, model_for, objection_to, preset_name
 from harness.providers.retry import RetryPolicy
+from harness.providers.voice_pool import PoolVoice
 from harness.providers.voices import VoiceRegistry
 from harness.speech import Operation, SpeechRequest, Voice, VoiceKind, billed_chars
 
@@ -104,12 +105,12 @@ class QwenProvider:
             region=self._settings.region,
             price_version=self._prices.version,
         )
-        result = objection_to(request, self._settings) or await self._perform(request, draft, deadline)
+        result = self._objection(request) or await self._perform(request, draft, deadline)
         return draft.finish(result)
 
     def worst_microusd(self, request: SpeechRequest) -> int | None:
         """See `Provider`; 0 for a request that is refused before anything is sent."""
-        if objection_to(request, self._settings):
+        if self._objection(request):
             return 0
         if request.operation is Operation.DESIGN:
             return self._enrolment.fee_microusd("design")
@@ -146,6 +147,22 @@ class QwenProvider:
     async def account_voices(self) -> list[AccountVoice] | Failure:
         """Every voice in the account; free, so it also tells whether key and address are right."""
         return await self._enrolment.listed(deadline=Deadline(self._clock, self._settings.deadline_s))
+
+    async def voice_pool(self) -> list[PoolVoice] | Failure:
+        """Every voice of the account with whose it is; free."""
+        return await self._enrolment.pool(deadline=Deadline(self._clock, self._settings.deadline_s))
+
+    def forget_voice(self, voice_id: str) -> None:
+        """Remember a voice no longer that is gone from the account."""
+        self._enrolment.forget(voice_id)
+
+    def _objection(self, request: SpeechRequest) -> Failure | None:
+        """Why the request cannot or may not be done; None when it may."""
+        objection = objection_to(request, self._settings)
+        if objection or request.voice.kind is VoiceKind.PRESET:
+            return objection
+        known = request.operation is Operation.GENERATE and self._enrolment.find(request.voice)
+        return None if known else self._enrolment.objection_to_making()
 
     def _attempts(self, admission: Admission, deadline: Deadline) -> Attempts:
         return Attempts(self.name, admission=admission, deadline=deadline, policy=self._policy, clock=self._clock)
@@ -226,6 +243,8 @@ class QwenProvider:
         worst = self._chars_microusd(speaker.model, counted)
         spoken = await draft.attempts.pay("speak", send, worst_microusd=worst)
         if isinstance(spoken, Failure):
+            if spoken.kind is ErrorKind.VOICE_NOT_FOUND:
+                self._enrolment.forget(speaker.voice)
             return spoken
         self._note(spoken, draft)
         return await self._audio_of(spoken, draft, deadline)

@@ -13,7 +13,7 @@ from harness.providers.base import References
 from harness.providers.delivery import extension_of
 from harness.speech import Voice
 
-__all__ = ["Recording", "enrolment_problem", "load_recording"]
+__all__ = ["Recording", "data_url", "enrolment_problem", "load_recording"]
 
 _MIMES: Final = MappingProxyType({"wav": "audio/wav", "mp3": "audio/mpeg", "m4a": "audio/mp4"})
 # What Qwen demands of a reference (providers.md A5); the size is that of the base64 text.
@@ -60,8 +60,9 @@ async def enrolment_problem(recording: Recording) -> Failure | None:
 
 
 def data_url(recording: Recording) -> str:
-    """The recording as `data:audio/…;base64,…`; only after `enrolment_problem` found nothing."""
-    return f"data:{_MIMES[extension_of(recording.data) or 'wav']};base64,{recording.encoded}"
+    """The recording as `data:audio/…;base64,…`."""
+    extension = extension_of(recording.data) or "wav"
+    return f"data:{_MIMES.get(extension, f'audio/{extension}')};base64,{recording.encoded}"
 
 
 def _length_and_rate_problem(data: bytes) -> Failure | None:

@@ -50,9 +50,9 @@ class BreakerRules:
 # Nothing stands behind legacy, so refusing is worse than failing: its breaker opens only when next to nothing gets
 # through, and looks again soon.
 LEGACY_RULES: Final = BreakerRules(
-    consecutive=10,
-    errors=CusumRule(p0=0.10, p1=0.60, h=9.0),
-    slow=CusumRule(p0=0.50, p1=0.95, h=9.0),
+    consecutive=20,
+    errors=CusumRule(p0=0.30, p1=0.90, h=15.0),  # 14 failures in a row, or nine of ten for some thirty calls
+    slow=CusumRule(p0=0.50, p1=0.95, h=15.0),
     open_s=(5.0, 10.0, 20.0, 30.0),
 )
 

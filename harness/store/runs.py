@@ -53,6 +53,13 @@ class Run:
         """The sealed projection."""
         return self.path / "run.duckdb"
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the database is there and not older than what it is made from."""
+        sources = (self.journal, self.features, self.judgement)
+        written = max((path.stat().st_mtime_ns for path in sources if path.exists()), default=0)
+        return self.database.is_file() and self.database.stat().st_mtime_ns >= written
+
 
 def audio_store(home: Path) -> BlobStore:
     """The audio of all runs under `home`."""

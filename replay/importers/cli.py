@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -21,17 +22,19 @@ from replay.sanitising.sanitiser import Policy, Sanitiser
 
 __all__ = ["import_"]
 
-QUARANTINED = 4
-_LINE_EVERY_S = 5.0
+QUARANTINED: Final = 4
+_LINE_EVERY_S: Final = 5.0
+_FORMATS: Final = [one.value for one in Format]
+_POLICIES: Final = [one.value for one in Policy]
 
 
 @click.command("import", epilog="Example: cutover capture import traffic_0.gor --out captures.jsonl.zst")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make; .zst packs it.")
-@click.option("--format", "format_", type=click.Choice(list(Format)), default=Format.AUTO, help="How FILE is written.")
+@click.option("--format", "format_", type=click.Choice(_FORMATS), default="auto", help="How FILE is written.")
 @click.option("--mapping", type=click.Path(path_type=Path), help="Which fields of your own logs and bodies are which.")
 @click.option("--consents", type=click.Path(path_type=Path), help="What owners of reference recordings allowed.")
-@click.option("--policy", type=click.Choice(list(Policy)), default=Policy.MASK, help="What becomes of the words.")
+@click.option("--policy", type=click.Choice(_POLICIES), default="mask", help="What becomes of the words.")
 @click.option("--reason", metavar="TEXT", help="Why --policy raw is lawful; kept in the report.")
 @click.option("--preset", multiple=True, metavar="NAME", help="A preset voice of yours that is named after nobody.")
 @click.option("--quarantine-credentials", is_flag=True, help="Keep records with a credential out, instead of failing.")
@@ -41,10 +44,10 @@ _LINE_EVERY_S = 5.0
 def import_(
     files: tuple[str, ...],
     out: Path,
-    format_: Format,
+    format_: str,
     mapping: Path | None,
     consents: Path | None,
-    policy: Policy,
+    policy: str,
     reason: str | None,
     preset: tuple[str, ...],
     quarantine_credentials: bool,
@@ -57,7 +60,7 @@ def import_(
     Speech requests are taken, everything else is skipped and counted. Of a request only what a capture holds is taken;
     callers become pseudonyms, personal data in texts surrogates, and reference audio is kept only with consent.
     """
-    if policy is Policy.RAW and not (reason or "").strip():
+    if policy == Policy.RAW and not (reason or "").strip():
         raise UsageError("--policy raw keeps personal data: it needs --reason TEXT, the ground it is lawful on")
     settings, clock = Settings.load(), SystemClock()
     paths = find_files(files)
@@ -67,7 +70,7 @@ def import_(
         pseudonyms=Pseudonyms(keys.key("identity")),
         references=references,
         clock=clock,
-        policy=policy,
+        policy=Policy(policy),
         consents=load_consents(consents) if consents else None,
         presets=preset,
     )
@@ -75,7 +78,7 @@ def import_(
         folder: EncryptedBlobStore(folder / "audio", keys) for folder in {path.parent for path in paths}
     }
     counts = import_captures(
-        read_files(paths, format_, load_mapping(mapping) if mapping else None, references=beside.items()),
+        read_files(paths, Format(format_), load_mapping(mapping) if mapping else None, references=beside.items()),
         out,
         sanitiser,
         references,
@@ -83,7 +86,7 @@ def import_(
         quarantine_credentials=quarantine_credentials,
         on_record=_Ticker(clock).tick,
     )
-    facts = import_facts(out, counts, sanitiser.report, policy, reason)
+    facts = import_facts(out, counts, sanitiser.report, Policy(policy), reason)
     click.echo(json.dumps(facts, indent=2) if as_json else import_text(facts))
     for line in advice(facts):
         click.echo(line, err=True)

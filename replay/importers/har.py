@@ -171,6 +171,8 @@ def _content(content: dict[str, Any]) -> bytes | None:
 
 
 def _net_error(error: str) -> str | None:
+    if error in list(ErrorKind):  # as our own export writes it
+        return error
     return next((kind.value for start, kind in _NET_ERRORS.items() if error.startswith(start)), None)
 
 

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -18,22 +18,21 @@ from replay.sources import read_captures
 
 __all__ = ["pick"]
 
+_OPERATIONS: Final = [one.value for one in Operation]
+_VOICE_KINDS: Final = [one.value for one in VoiceKind]
 
-class _Moment(click.ParamType):
+
+def _moment(_: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
     """ISO 8601 with its zone; a bare day begins at midnight in UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(f"{value}T00:00Z" if len(value) == 10 else value)
-        except ValueError:
-            self.fail(f"{value} is no time; write 2026-11-22 or 2026-11-22T10:15Z", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value} names no time zone; write {value}Z for UTC", param, ctx)
-        return moment
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(f"{value}T00:00Z" if len(value) == 10 else value)
+    except ValueError:
+        raise UsageError(f"--{parameter.name} {value}: is no time; write 2026-11-22 or 2026-11-22T10:15Z") from None
+    if moment.tzinfo is None:
+        raise UsageError(f"--{parameter.name} {value}: names no time zone; write {value}Z for UTC")
+    return moment
 
 
 @click.command(epilog="Example: cutover capture pick captures.jsonl.zst --out nightly.jsonl.zst --limit 200")
@@ -44,12 +43,12 @@ class _Moment(click.ParamType):
 @click.option("--failures-of", multiple=True, metavar="RUN", help="Take what failed in this run before all else.")
 @click.option("--fill", is_flag=True, help="Use up the limit with more of what is frequent.")
 @click.option("--every", is_flag=True, help="Take every capture that passes the filters, instead of few that cover.")
-@click.option("--operation", multiple=True, type=click.Choice(list(Operation)), help="Only these operations.")
+@click.option("--operation", multiple=True, type=click.Choice(_OPERATIONS), help="Only these operations.")
 @click.option("--language", multiple=True, type=click.Choice([*LANGUAGES, "auto"]), help="Only these languages.")
-@click.option("--voice-kind", multiple=True, type=click.Choice(list(VoiceKind)), help="Only voices of this kind.")
+@click.option("--voice-kind", multiple=True, type=click.Choice(_VOICE_KINDS), help="Only voices of this kind.")
 @click.option("--segment", multiple=True, help="Only captures with this label.")
-@click.option("--since", type=_Moment(), help="Only captured at this time or later.")
-@click.option("--until", type=_Moment(), help="Only captured before this time.")
+@click.option("--since", metavar="TIME", callback=_moment, help="Only captured at this time or later.")
+@click.option("--until", metavar="TIME", callback=_moment, help="Only captured before this time.")
 @click.option("--max-chars", type=click.IntRange(min=1), help="Only texts of at most so many characters.")
 @click.option("--with-consent", is_flag=True, help="Cloned voices only with a consent.")
 @click.option(
@@ -138,8 +137,8 @@ def _text(facts: dict[str, Any]) -> str:
     ]
     if "strata" in facts:
         lines.append(
-            f"  covers {facts['strata_covered']} of {facts['strata']} strata with {facts['traffic_covered']:.1%} of the "
-            f"traffic, and {facts['traits_covered']} of {facts['traits']} traits; weights in {facts['weights']}"
+            f"  covers {facts['strata_covered']} of {facts['strata']} strata with {facts['traffic_covered']:.1%} "
+            f"of the traffic, and {facts['traits_covered']} of {facts['traits']} traits; weights in {facts['weights']}"
         )
     if facts.get("failures"):
         lines.append(f"  past failures: {facts['failures_chosen']} of {facts['failures']}")

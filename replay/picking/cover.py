@@ -60,7 +60,7 @@ class _Group:
     @property
     def items(self) -> tuple[Hashable, ...]:
         """What one capture of the group covers."""
-        return (self.stratum, *self.traits)
+        return (self.stratum, *sorted(self.traits))
 
     def add(self, candidate: Candidate) -> None:
         self.count += 1
@@ -132,22 +132,15 @@ class Cover:
 
     def _fill(self, basket: "_Basket") -> None:
         """The next seat goes to the group with the most captures for each one chosen (D'Hondt)."""
-        reserves = {
-            key: [one for one in group.candidates() if one.id not in basket.chosen]
-            for key, group in self._groups.items()
-        }
-        seats = [
-            (-group.count / (basket.seats[key] + 1), order, key)
-            for order, (key, group) in enumerate(self._groups.items())
-        ]
-        heapq.heapify(seats)
-        while seats:
-            _, order, key = heapq.heappop(seats)
-            if not reserves[key]:
-                continue
-            group = self._groups[key]
-            if basket.take(reserves[key].pop(0), group):
-                heapq.heappush(seats, (-group.count / (basket.seats[key] + 1), order, key))
+        groups = list(self._groups.values())
+        reserves = [[one for one in group.candidates() if one.id not in basket.chosen] for group in groups]
+        claims = [(-group.count / (basket.seats[group.items] + 1), place) for place, group in enumerate(groups)]
+        heapq.heapify(claims)
+        while claims:
+            _, place = heapq.heappop(claims)
+            group, reserve = groups[place], reserves[place]
+            if reserve and basket.take(reserve.pop(0), group):
+                heapq.heappush(claims, (-group.count / (basket.seats[group.items] + 1), place))
 
     def _choice(self, basket: "_Basket") -> Choice:
         counts: Counter[Stratum] = Counter()
@@ -176,7 +169,7 @@ class _Basket:
         self.limits = limits
         self.chosen: dict[str, Stratum] = {}
         self.covered: set[Hashable] = set()
-        self.seats: Counter[tuple[Stratum, frozenset[str]]] = Counter()
+        self.seats: Counter[tuple[Hashable, ...]] = Counter()  # items of a group → how many of it
         self.chars = 0
 
     def price(self, candidate: Candidate) -> float:
@@ -193,7 +186,7 @@ class _Basket:
             return False
         self.chosen[candidate.id] = group.stratum
         self.covered |= set(group.items)
-        self.seats[group.stratum, group.traits] += 1
+        self.seats[group.items] += 1
         self.chars += candidate.chars
         return True
 

@@ -36,3 +36,17 @@ def measure_slowly(job: tuple[str, str, str]) -> dict[str, Any]:
     """A row after 5 ms, whatever the audio."""
     time.sleep(0.005)
     return {"outcome": ErrorKind.BAD_AUDIO.value, "duration_s": None, "more": {"reason": "slow"}}
+
+
+def compare_slowly(job: tuple[str, str, str, str, str]) -> dict[str, Any]:
+    """A likeness after 5 ms, whatever the audio."""
+    time.sleep(0.005)
+    return {"outcome": "ok", "duration_ratio": int(job[3], 16) / 10, "more": {}}
+
+
+def compare_or_crash(job: tuple[str, str, str, str, str]) -> dict[str, Any]:
+    """Crash over control's audio number 1, lose number 2, compare the others."""
+    number = int(job[1], 16)
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return {"lost": "audio 2 is missing"} if number == 2 else compare_slowly(job)

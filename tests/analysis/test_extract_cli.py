@@ -5,6 +5,7 @@ import pytest
 
 from analysis import extract_cli
 from analysis.extraction import ExtractionReport, Unusable
+from analysis.pairwise import PairReport
 from harness.cli import main
 from harness.config import Settings
 from harness.store.runs import Run, audio_store
@@ -35,6 +36,7 @@ def test_the_latest_run_is_measured_and_the_next_command_named(home: Path, capsy
     assert f"{run.id}: 2 different audios, 2 measured now" in printed.out
     assert "  bad_audio: the audio is an HTML page (6 bytes) (1x, for example " in printed.out
     assert f"Next: cutover verdict {run.id}" in printed.err
+    assert "0 pairs, 0 compared now in " in printed.out
     assert "Measuring audio: 2 of 2" in printed.err
 
 
@@ -56,6 +58,18 @@ REPORT = ExtractionReport(
 )
 
 
+PAIRS = PairReport(
+    run_id="r1",
+    extractor_version="ba9876543210",
+    pairs=2_010,
+    known=1_000,
+    compared=1_008,
+    lost=2,
+    outcomes={"ok": 2_000, "bad_audio": 8},
+    elapsed_s=12.34,
+)
+
+
 @pytest.fixture
 def reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """An extraction that took place; the settings it was asked with."""
@@ -67,6 +81,7 @@ def reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         return REPORT
 
     monkeypatch.setattr(extract_cli.extraction, "extract", extract)
+    monkeypatch.setattr(extract_cli.pairwise, "compare_pairs", lambda run, settings, progress: PAIRS)
     return asked
 
 
@@ -82,13 +97,17 @@ def test_what_failed_is_summed_up_by_reason(reported: list[Settings], capsys: py
         "  bad_audio: the audio is an HTML page (9 bytes) (2x, for example aaaaaaaaaaaa)",
         "  bad_audio: the audio is AAC, which is not decoded here (9 bytes) (1x, for example cccccccccccc)",
         "  lost: audio/ff/ff.wav: the audio is missing from the store",
+        "2,010 pairs, 1,008 compared now, 1,000 known before, 2 lost: 2,000 ok, 8 bad_audio in 12.3 s "
+        "(extractor ba9876543210)",
     ]
 
 
 def test_machines_get_the_same_as_json(reported: list[Settings], capsys: pytest.CaptureFixture[str]) -> None:
     cutover("extract", "--json", "--processes", "3")
 
-    assert json.loads(capsys.readouterr().out)["outcomes"] == {"ok": 1_200, "bad_audio": 3}
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["outcomes"] == {"ok": 1_200, "bad_audio": 3}
+    assert printed["pairs"]["compared"] == 1_008
     assert reported[0].replay.extract_processes == 3
 
 

@@ -19,13 +19,13 @@ GATES: dict[str, Gate] = {
 }
 
 
-def tested(count: int = 400, **repeat: object) -> SelfTest:
+def the_test(count: int = 400, **repeat: object) -> SelfTest:
     noise = some_noise(count, repeat={"service_s": times(count, seed=5), **repeat})
     return self_test(a_scene(some_pairs(10), noise=noise, family=30), GATES)
 
 
 def test_a_working_instrument_catches_a_small_share_of_every_planted_defect() -> None:
-    test = tested()
+    test = the_test()
 
     assert test.fault is None
     assert test.is_done
@@ -34,7 +34,7 @@ def test_a_working_instrument_catches_a_small_share_of_every_planted_defect() ->
 
 
 def test_more_noise_pairs_see_smaller_defects() -> None:
-    few, many = (tested(count).caught_from for count in (120, 1500))
+    few, many = (the_test(count).caught_from for count in (120, 1500))
 
     assert all(many[gate] < few[gate] for gate in few)
 
@@ -48,7 +48,7 @@ def test_more_noise_pairs_see_smaller_defects() -> None:
     ],
 )
 def test_a_repeat_that_fails_against_control_means_that_the_ruler_moved(repeat: dict[str, object], gate: str) -> None:
-    test = tested(**repeat)
+    test = the_test(**repeat)
 
     assert test.fault is not None
     assert f"{gate} fails: " in test.fault
@@ -63,7 +63,7 @@ def test_a_control_that_fails_a_fixed_limit_itself_is_no_fault_of_the_ruler() ->
 
 
 def test_with_few_noise_pairs_the_instrument_is_not_tested() -> None:
-    test = tested(MIN_NOISE_PAIRS - 1)
+    test = the_test(MIN_NOISE_PAIRS - 1)
 
     assert (test.is_done, test.noise_pairs, test.fault, test.caught_from) == (False, 99, None, {})
 
@@ -71,7 +71,7 @@ def test_with_few_noise_pairs_the_instrument_is_not_tested() -> None:
 def test_a_gate_that_sees_no_defect_at_all_is_blind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.selftest.spoil", lambda pairs, _gate, _share: pairs)
 
-    assert tested().fault == "self-test: 50 % of control were spoilt and errors did not fail"
+    assert the_test().fault == "self-test: 50 % of control were spoilt and errors did not fail"
 
 
 def test_a_planted_share_is_the_share_that_is_spoilt() -> None:

@@ -44,10 +44,19 @@ def test_choosing_a_run_shows_it(visit: Visit, two_runs: Path) -> None:
 
 
 def test_a_run_that_is_not_here_is_never_replaced_by_another(visit: Visit, two_runs: Path) -> None:
-    app = visit("verdict", home=two_runs, run="20200101T000000Z-gone")
+    app = visit("verdict", home=two_runs, run="gone; rm -rf ~")
 
-    assert "cutover runs seal 20200101T000000Z-gone" in words(app)
+    assert [code.value for code in app.code] == ["cutover runs list"]
+    assert "gone; rm -rf ~" in [text.value for text in app.text]
     assert [title.value for title in app.title] == ["May we cut over?"]
+
+
+def test_a_run_that_is_not_sealed_says_how_to_seal_it(visit: Visit, two_runs: Path) -> None:
+    (two_runs / "runs" / OLD / "run.duckdb").unlink()
+
+    app = visit("verdict", home=two_runs, run=OLD)
+
+    assert [code.value for code in app.code] == [f"cutover runs seal {OLD}"]
 
 
 @pytest.mark.parametrize("view", ["verdict", "latency", "failures", "pairs"])

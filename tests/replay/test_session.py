@@ -110,6 +110,9 @@ async def test_a_finished_run_is_not_taken_up_again(settings: Settings, captures
         for key in list(book.ledger.planned):
             book.write({"type": "result", "leg": key, "row": {"outcome": "ok"}, "at": "t"})
 
+    async with opened(settings, captures) as unsealed:
+        assert unsealed.resumes  # killed just before the end: nothing to send, but something to seal
+    session.run.database.touch()
     async with opened(settings, captures) as again:
         assert not again.resumes
 

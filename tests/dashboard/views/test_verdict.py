@@ -19,7 +19,7 @@ def test_the_verdict_comes_first_with_its_reason(visit: Visit, tmp_path: Path, d
     assert not app.exception
     assert f"{DECISIONS[decision].word}]" in app.title[1].value
     assert any(
-        text.value.startswith("Every gate passed" if decision is Decision.GO else "generate:") for text in app.text
+        text.value.startswith("Every gate passed" if decision is Decision.GO else "Generate:") for text in app.text
     )
 
 

@@ -1,9 +1,7 @@
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from openfeature import api
-from openfeature.client import OpenFeatureClient
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import GeneralError
 from openfeature.flag_evaluation import FlagResolutionDetails
@@ -12,7 +10,7 @@ from openfeature.provider.in_memory_provider import InMemoryFlag, InMemoryProvid
 from harness.clock import FakeClock
 from harness.errors import ConfigError
 from harness.flags.flagset import Flag, FlagSet, Mode
-from harness.flags.openfeature_flags import OpenFeatureFlags, connect
+from harness.flags.openfeature_flags import OpenFeatureFlags, load_provider
 from harness.flags.openfeature_provider import CutoverProvider
 from harness.speech import Operation
 
@@ -23,25 +21,29 @@ class Scripted(InMemoryProvider):
     def __init__(self, **values: object) -> None:
         self.values = values
         self.down = False
+        self.hangs = False
         self.asked: Callable[[], object] = lambda: None
         super().__init__({})
 
     async def resolve_string_details_async(
         self, flag_key: str, default_value: str, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[str]:
-        return await self._answer(flag_key)
+        await self._be_asked()
+        return await super().resolve_string_details_async(flag_key, default_value, evaluation_context)
 
     async def resolve_integer_details_async(
         self, flag_key: str, default_value: int, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[int]:
-        return await self._answer(flag_key)
+        await self._be_asked()
+        return await super().resolve_integer_details_async(flag_key, default_value, evaluation_context)
 
-    async def _answer(self, key: str) -> FlagResolutionDetails:
+    async def _be_asked(self) -> None:
         if self.down:
             raise GeneralError("no route to flags")
+        if self.hangs:
+            await asyncio.Event().wait()
         self.asked()
-        flags = {name: InMemoryFlag("on", {"on": value}) for name, value in self.values.items()}
-        return await InMemoryProvider(flags)._resolve_async(key, None)
+        super().__init__({name: InMemoryFlag("on", {"on": value}) for name, value in self.values.items()})
 
 
 @pytest.fixture
@@ -50,20 +52,13 @@ def service() -> Scripted:
 
 
 @pytest.fixture
-def client(service: Scripted) -> Iterator[OpenFeatureClient]:
-    api.set_provider_and_wait(service, "theirs")
-    yield api.get_client("theirs")
-    api.clear_providers()
-
-
-@pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
 
 
 @pytest.fixture
-def flags(client: OpenFeatureClient, clock: FakeClock) -> OpenFeatureFlags:
-    return OpenFeatureFlags(client, salt="cutover-1", clock=clock, timeout_s=0.5)
+def flags(service: Scripted, clock: FakeClock) -> OpenFeatureFlags:
+    return OpenFeatureFlags(service, salt="cutover-1", clock=clock, timeout_s=0.5)
 
 
 def test_nothing_goes_to_qwen_before_the_provider_was_asked(flags: OpenFeatureFlags) -> None:
@@ -111,14 +106,10 @@ async def test_a_provider_that_is_down_counts_until_its_last_answer_is_too_old(
     assert flags.current().flag(Operation.GENERATE).mode is Mode.CANARY
 
 
-async def test_a_provider_that_hangs_holds_up_nobody(client: OpenFeatureClient, service: Scripted) -> None:
-    flags = OpenFeatureFlags(client, salt="s", clock=FakeClock(), timeout_s=0.02)
+async def test_a_provider_that_hangs_holds_up_nobody(service: Scripted) -> None:
+    flags = OpenFeatureFlags(service, salt="s", clock=FakeClock(), timeout_s=0.02)
+    service.hangs = True
 
-    async def hang(key: str) -> FlagResolutionDetails:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    service._answer = hang  # type: ignore[method-assign]
     await flags.refresh()
 
     assert flags.current().problem == "the flag provider was not asked yet"
@@ -128,8 +119,11 @@ async def test_a_provider_that_hangs_holds_up_nobody(client: OpenFeatureClient, 
     ("key", "value", "complaint"),
     [
         pytest.param("generate.mode", "mirror", "generate.mode: 'mirror' is no mode", id="unknown mode"),
-        pytest.param("generate.share_bp", 10_001, "10001 is not between 0 and 10000", id="more than everybody"),
-        pytest.param("clone.shadow_bp", -1, "-1 is not between", id="less than nobody"),
+        pytest.param(
+            "generate.share_bp", 10_001, "10001 is not a whole number from 0 to 10000", id="more than everybody"
+        ),
+        pytest.param("clone.spill_bp", True, "True is not a whole number", id="a boolean"),
+        pytest.param("clone.shadow_bp", -1, "-1 is not a whole number", id="less than nobody"),
     ],
 )
 async def test_a_value_that_makes_no_sense_is_legacy_for_all(
@@ -171,12 +165,11 @@ def our_own() -> CutoverProvider:
 
 
 async def test_a_setting_names_the_provider_and_ours_reads_back_the_same() -> None:
-    flags = OpenFeatureFlags(connect(f"{__name__}:our_own"), salt="s", clock=FakeClock())
+    flags = OpenFeatureFlags(load_provider(f"{__name__}:our_own"), salt="s", clock=FakeClock())
 
     await flags.refresh()
 
     assert flags.current().flag(Operation.DESIGN) == Flag(mode=Mode.QWEN, spill_bp=5)
-    api.clear_providers()
 
 
 def broken() -> CutoverProvider:
@@ -186,4 +179,15 @@ def broken() -> CutoverProvider:
 @pytest.mark.parametrize("target", ["", "nowhere", "no_such_module:x", "json:nothing", f"{__name__}:broken"])
 def test_a_setting_that_names_no_provider_is_refused(target: str) -> None:
     with pytest.raises(ConfigError, match="cannot be imported|did not come up"):
-        connect(target)
+        load_provider(target)
+
+
+async def test_the_end_of_its_task_passes_through(flags: OpenFeatureFlags, service: Scripted) -> None:
+    service.hangs = True
+    task = asyncio.ensure_future(flags.refresh())
+    await asyncio.sleep(0.01)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -67,7 +67,10 @@ def open_qwen(
 ) -> Callable[..., Awaitable[QwenProvider]]:
     async def open_(base: str, *, also: tuple[str, ...] = (), clock: Clock = clock, **settings: Any) -> QwenProvider:
         provider = QwenProvider(
-            QwenSettings(base_url=base, api_key=SecretStr(CANARY), account="acme", **settings),
+            QwenSettings(
+                **{"base_url": base, "api_key": SecretStr(CANARY), "account": "acme", "allow_voice_creation": True}
+                | settings
+            ),
             prices=prices,
             references=references,
             voices=registry,

@@ -23,7 +23,7 @@ LAST = (
 )
 ERROR = (
     b"id:2\nevent:error\n:HTTP_STATUS/429\n"
-    b'data:{"code":"Throttling.RateQuota","message":"Requests rate limit exceeded, try again later.","request_id":"r1"}\n\n'
+    b'data:{"code":"Throttling.RateQuota","message":"Requests rate limit exceeded.","request_id":"r1"}\n\n'
 )
 BARE_ERROR = (
     b'data:{"code":"DataInspectionFailed","message":"Output data may contain inappropriate content.",'

@@ -807,3 +807,63 @@ async def test_a_stream_that_goes_wrong_is_not_said_twice_once_it_was_heard(
 
     assert (exchange.outcome, exchange.attempts) == (outcome, attempts)
     assert till.amounts == [booked] * attempts
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+async def test_no_voice_is_made_unless_that_is_allowed(open_qwen: OpenQwen, anna: Voice, operation: Operation) -> None:
+    till = Till()
+    voice = a_voice(VoiceKind.DESIGN) if operation is Operation.DESIGN else anna
+    request = a_request(operation=operation, voice=voice)
+    async with a_server(says({})) as api:
+        provider = await open_qwen(api.url, allow_voice_creation=False)
+        exchange = await asked(provider, request, till)
+        prepared = await provider.prepare_voice(
+            voice, language="en", admission=till, deadline=Deadline(SystemClock(), 5.0)
+        )
+
+    assert isinstance(exchange.result, Failure)
+    assert (exchange.result.kind, exchange.result.code) == (ErrorKind.UNSUPPORTED, "local.voice_creation_off")
+    assert "CUTOVER_QWEN__ALLOW_VOICE_CREATION=1" in exchange.result.detail
+    assert prepared == exchange.result
+    assert (api.seen, till.admitted, provider.worst_microusd(request)) == ([], [], 0)
+
+
+async def test_a_voice_that_exists_is_spoken_with_although_none_may_be_made(
+    open_qwen: OpenQwen, anna: Voice, registry: VoiceRegistry
+) -> None:
+    remember(registry, anna, "qwen-tts-vc-voice-1")
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav")) as api:
+        provider = await with_audio(open_qwen, api, oss, allow_voice_creation=False)
+        exchange = await asked(provider, a_request(voice=anna))
+
+    assert exchange.outcome == "ok"
+
+
+def remember(registry: VoiceRegistry, voice: Voice, voice_id: str) -> None:
+    assert voice.reference
+    key = VoiceKey(
+        account="acme",
+        region="ap-southeast-1",
+        target_model="qwen3-tts-vc-2026-01-22",
+        source=voice.reference.sha256,
+    )
+    registry.add(key, voice_id, made_at=NOON)
+
+
+async def test_a_voice_that_the_provider_no_longer_has_is_forgotten(
+    open_qwen: OpenQwen, anna: Voice, registry: VoiceRegistry
+) -> None:
+    remember(registry, anna, "qwen-tts-vc-voice-1")
+    async with a_server(says({"code": "BadRequest.VoiceNotFound", "message": "Voice not found."}, 400)) as api:
+        exchange = await asked(await open_qwen(api.url), a_request(voice=anna))
+
+    assert exchange.outcome == "voice_not_found"
+    assert registry.all() == {}
+
+
+async def test_a_preset_that_does_not_exist_is_nothing_to_forget(open_qwen: OpenQwen, registry: VoiceRegistry) -> None:
+    remember(registry, a_voice(VoiceKind.CLONE), "qwen-tts-vc-voice-1")
+    async with a_server(says({"code": "VoiceNotFound", "message": "Voice not found."}, 400)) as api:
+        await asked(await open_qwen(api.url), WISH)
+
+    assert list(registry.all()) == ["qwen-tts-vc-voice-1"]

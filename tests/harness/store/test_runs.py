@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,16 @@ def test_a_run_that_is_not_there_is_named_with_the_latest(home: Path) -> None:
 def test_without_any_run_the_remedy_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run yet; `cutover demo`"):
         find_run(tmp_path, "latest")
+
+
+def test_a_database_older_than_what_it_is_made_from_is_not_sealed(home: Path) -> None:
+    run = find_run(home, "latest")
+    os.utime(run.journal, ns=(1_000, 1_000))
+    os.utime(run.database, ns=(2_000, 2_000))
+    sealed = run.is_sealed
+
+    run.features.touch()
+
+    assert (sealed, run.is_sealed) == (True, False)
+    run.database.unlink()
+    assert not run.is_sealed

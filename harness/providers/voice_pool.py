@@ -1,0 +1,45 @@
+"""Whose the voices of an account are: in use by replays, left over from one, or none of our business.
+
+The account is shared with production, so only what carries our name and is remembered nowhere may ever be deleted.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from harness.providers.dashscope import AccountVoice
+from harness.providers.voices import VoiceKey
+
+__all__ = ["Owner", "PoolVoice", "sort_voices"]
+
+
+class Owner(StrEnum):
+    """Who needs a voice."""
+
+    REPLAY = "replay"  # remembered: replays speak with it
+    LEFT_OVER = "left over"  # made by a replay, as its name tells, and remembered by none
+    OTHERS = "others"  # not made here
+    GONE = "gone"  # remembered, and no longer in the account
+
+
+class PoolVoice(NamedTuple):
+    """One voice of the account, or of our memory."""
+
+    voice_id: str
+    target_model: str | None
+    made_at: str | None  # the provider's own words; the time zone is not documented
+    owner: Owner
+
+
+def sort_voices(listed: Iterable[AccountVoice], remembered: Mapping[str, VoiceKey], *, prefix: str) -> list[PoolVoice]:
+    """Each voice with its owner, those of the account first and in its order."""
+    # The provider puts our name between the kind and the time: qwen-tts-vc-<name>-voice-<time>-<4 hex> (A5).
+    ours = re.compile(rf"qwen-tts-v[cd]-{re.escape(prefix)}[0-9a-f]+-.*")
+    found = []
+    for voice in listed:
+        owner = Owner.LEFT_OVER if ours.fullmatch(voice.voice_id) else Owner.OTHERS
+        found.append(PoolVoice(*voice, Owner.REPLAY if voice.voice_id in remembered else owner))
+    there = {voice.voice_id for voice in found}
+    gone = [(voice_id, key) for voice_id, key in remembered.items() if voice_id not in there]
+    return found + [PoolVoice(voice_id, key.target_model, None, Owner.GONE) for voice_id, key in gone]

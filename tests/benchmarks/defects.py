@@ -1,0 +1,243 @@
+"""Defects planted into clean speech, each at three strengths; what is broken and how much is known exactly.
+
+A defect is a way to render a line: most damage the finished sound, some have the voice say it another way.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import librosa
+import numpy as np
+import numpy.typing as npt
+import scipy.signal
+import soundfile
+import soxr
+
+from harness.emulators.audio import RATE_HZ
+from harness.emulators.timbres import CAST
+from harness.emulators.voices import Line, speak
+
+Sound = npt.NDArray[np.float32]
+NAMES = tuple(CAST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defect:
+    name: str
+    unit: str  # of its strengths
+    strengths: tuple[float, ...]  # weakest first
+    render: Callable[[Line, float, np.random.Generator], Sound]
+
+
+def after(damage: Callable[[Sound, float, np.random.Generator], Sound]) -> Callable[..., Sound]:
+    """Damage done to the finished sound."""
+    return lambda line, strength, rng: damage(speak(line), strength, rng).astype(np.float32)
+
+
+def samples_of(seconds: float) -> int:
+    return round(seconds * RATE_HZ)
+
+
+def spot(y: Sound, rng: np.random.Generator, *, room: int = 0) -> int:
+    """A place within the middle of the speech, with sound at it and `room` samples behind it."""
+    loud = np.flatnonzero(np.abs(y) > 0.05 * np.abs(y).max())
+    first, last = loud[0] + len(loud) // 10, loud[-1] - room - len(loud) // 10
+    return int(rng.choice(loud[(loud >= first) & (loud <= max(first, last))]))
+
+
+def noise(y: Sound, snr_db: float, rng: np.random.Generator) -> Sound:
+    return y + rng.normal(size=len(y)) * np.sqrt(np.mean(y**2)) * 10 ** (-snr_db / 20)
+
+
+def hum(y: Sound, snr_db: float, rng: np.random.Generator) -> Sound:
+    wave = sum(np.sin(2 * np.pi * 50 * k * np.arange(len(y)) / RATE_HZ) / k for k in (1, 2, 3))
+    return y + wave / np.std(wave) * np.sqrt(np.mean(y**2)) * 10 ** (-snr_db / 20)
+
+
+def overdrive(y: Sound, gain_db: float, rng: np.random.Generator) -> Sound:
+    """Amplified over full scale from a peak just under it, and cut off there."""
+    return np.clip(y / np.abs(y).max() * 0.99 * 10 ** (gain_db / 20), -1.0, 1.0)
+
+
+def clipped_inside(y: Sound, gain_db: float, rng: np.random.Generator) -> Sound:
+    """Cut off inside the chain and brought back to its level: no sample is at full scale."""
+    clipped = overdrive(y, gain_db, rng)
+    return clipped * (np.std(y) / np.std(clipped))
+
+
+def low_pass(y: Sound, hz: float, rng: np.random.Generator) -> Sound:
+    return scipy.signal.sosfiltfilt(scipy.signal.butter(8, hz, fs=RATE_HZ, output="sos"), y)
+
+
+def high_pass(y: Sound, hz: float, rng: np.random.Generator) -> Sound:
+    return scipy.signal.sosfiltfilt(scipy.signal.butter(4, hz, "high", fs=RATE_HZ, output="sos"), y)
+
+
+def gaps(y: Sound, milliseconds: float, rng: np.random.Generator) -> Sound:
+    """Ten dropouts."""
+    holed = y.copy()
+    for _ in range(10):
+        at = spot(y, rng)
+        holed[at : at + samples_of(milliseconds / 1000)] = 0.0
+    return holed
+
+
+def dropped(y: Sound, seconds: float, rng: np.random.Generator) -> Sound:
+    at = spot(y, rng, room=samples_of(seconds))
+    return np.concatenate([y[:at], y[at + samples_of(seconds) :]])
+
+
+def cut_tail(y: Sound, percent: float, rng: np.random.Generator) -> Sound:
+    return y[: round(len(y) * (1 - percent / 100))]
+
+
+def said_again(y: Sound, seconds: float, rng: np.random.Generator, *, times: int = 1) -> Sound:
+    length = samples_of(seconds)
+    end = spot(y, rng) + length
+    return np.concatenate([y[:end], *[y[end - length : end]] * times, y[end:]])
+
+
+def stutter(y: Sound, seconds: float, rng: np.random.Generator) -> Sound:
+    return said_again(y, seconds, rng, times=3)
+
+
+def paused(y: Sound, seconds: float, rng: np.random.Generator) -> Sound:
+    at = spot(y, rng)
+    return np.concatenate([y[:at], rng.normal(size=samples_of(seconds)) * 10 ** (-72 / 20), y[at:]])
+
+
+def late(y: Sound, seconds: float, rng: np.random.Generator) -> Sound:
+    return np.concatenate([rng.normal(size=samples_of(seconds)) * 10 ** (-72 / 20), y])
+
+
+def trailing(y: Sound, seconds: float, rng: np.random.Generator) -> Sound:
+    return late(y[::-1], seconds, rng)[::-1]
+
+
+def softer(y: Sound, decibels: float, rng: np.random.Generator) -> Sound:
+    return y * 10 ** (-decibels / 20)
+
+
+def offset(y: Sound, full_scale: float, rng: np.random.Generator) -> Sound:
+    return y + full_scale
+
+
+def fading(y: Sound, decibels: float, rng: np.random.Generator) -> Sound:
+    return y * 10 ** (-np.linspace(0, decibels, len(y)) / 20)
+
+
+def shifted(y: Sound, semitones: float, rng: np.random.Generator) -> Sound:
+    return librosa.effects.pitch_shift(y, sr=RATE_HZ, n_steps=semitones)
+
+
+def wrong_rate(y: Sound, percent: float, rng: np.random.Generator) -> Sound:
+    """Played too fast: a header that claims another rate."""
+    return soxr.resample(y, RATE_HZ * (1 + percent / 100), RATE_HZ)
+
+
+def aliased(y: Sound, factor: float, rng: np.random.Generator) -> Sound:
+    """Resampled by leaving out samples, and back by holding them."""
+    return np.repeat(y[:: int(factor)], int(factor))[: len(y)]
+
+
+def fewer_bits(y: Sound, bits: float, rng: np.random.Generator) -> Sound:
+    return np.round(y * 2 ** (bits - 1)) / 2 ** (bits - 1)
+
+
+def through(y: Sound, level: float, rng: np.random.Generator, **how: Any) -> Sound:
+    file = io.BytesIO()
+    soundfile.write(file, y, RATE_HZ, compression_level=level, **how)
+    file.seek(0)
+    decoded, rate_hz = soundfile.read(file, dtype="float32")
+    return soxr.resample(decoded, rate_hz, RATE_HZ) if rate_hz != RATE_HZ else decoded
+
+
+def opus(y: Sound, kbps: float, rng: np.random.Generator) -> Sound:
+    # libsndfile's scale for Opus is linear in bits: 0 is 256 kbit/s, 1 is 6.
+    return through(y, 1.0 - (kbps - 6.0) / 250.0, rng, format="OGG", subtype="OPUS")
+
+
+def mulaw(y: Sound, passes: float, rng: np.random.Generator) -> Sound:
+    """Telephony: 8 kHz, 8 bit."""
+    for _ in range(int(passes)):
+        narrow = np.clip(soxr.resample(y, RATE_HZ, 8_000), -1.0, 1.0)
+        steps = librosa.mu_compress(narrow, mu=255, quantize=True)
+        y = soxr.resample(librosa.mu_expand(steps, mu=255, quantize=True).astype(np.float32), 8_000, RATE_HZ)
+    return y
+
+
+def muted(y: Sound, percent: float, rng: np.random.Generator) -> Sound:
+    """Silence from somewhere on: the file is as long as it should be."""
+    quiet = y.copy()
+    quiet[round(len(y) * (1 - percent / 100)) :] = 0.0
+    return quiet
+
+
+def paced(line: Line, percent: float, rng: np.random.Generator) -> Sound:
+    pace = round(line.timbre.words_per_minute * (1 + percent / 100))
+    return speak(replace(line, timbre=replace(line.timbre, words_per_minute=pace)))
+
+
+def flat(line: Line, percent: float, rng: np.random.Generator) -> Sound:
+    """Less melody: the range of pitch shrinks by so much."""
+    span = round(line.timbre.pitch_range * (1 - percent / 100))
+    return speak(replace(line, timbre=replace(line.timbre, pitch_range=span)))
+
+
+def another_speaker(line: Line, steps: float, rng: np.random.Generator) -> Sound:
+    """A member of the cast so many places away; a place is a fifth in pitch, each member has formants of its own."""
+    place = NAMES.index(line.timbre.name)
+    other = place + int(steps) if place + int(steps) < len(NAMES) else place - int(steps)
+    return speak(replace(line, timbre=CAST[NAMES[other]]))
+
+
+def swapped(line: Line, words: float, rng: np.random.Generator) -> Sound:
+    """So many words replaced by ones as long from the other end of the sentence: the text is no longer the text."""
+    said = line.text.split()
+    for _ in range(int(words)):
+        one, other = rng.choice(len(said), 2, replace=False)
+        said[one], said[other] = said[other], said[one]
+    return speak(replace(line, text=" ".join(said)))
+
+
+def left_out(line: Line, words: float, rng: np.random.Generator) -> Sound:
+    said = line.text.split()
+    at = int(rng.integers(1, max(2, len(said) - int(words))))
+    return speak(replace(line, text=" ".join(said[:at] + said[at + int(words) :])))
+
+
+DEFECTS = (
+    Defect(name="white noise", unit="dB SNR", strengths=(40, 30, 20), render=after(noise)),
+    Defect(name="mains hum", unit="dB SNR", strengths=(40, 30, 20), render=after(hum)),
+    Defect(name="overdriven to full scale", unit="dB", strengths=(1, 3, 6), render=after(overdrive)),
+    Defect(name="clipped, level kept", unit="dB", strengths=(3, 6, 12), render=after(clipped_inside)),
+    Defect(name="low pass", unit="Hz", strengths=(10_000, 6_000, 4_000), render=after(low_pass)),
+    Defect(name="high pass", unit="Hz", strengths=(150, 300, 500), render=after(high_pass)),
+    Defect(name="ten gaps", unit="ms", strengths=(5, 15, 30), render=after(gaps)),
+    Defect(name="dropped stretch", unit="s", strengths=(0.1, 0.2, 0.4), render=after(dropped)),
+    Defect(name="words left out", unit="words", strengths=(1, 2, 3), render=left_out),
+    Defect(name="words swapped", unit="pairs", strengths=(1, 2, 3), render=swapped),
+    Defect(name="tail cut off", unit="%", strengths=(5, 10, 25), render=after(cut_tail)),
+    Defect(name="tail silenced", unit="%", strengths=(5, 10, 25), render=after(muted)),
+    Defect(name="stretch said again", unit="s", strengths=(0.25, 0.5, 1.0), render=after(said_again)),
+    Defect(name="stutter, three times", unit="s", strengths=(0.05, 0.1, 0.2), render=after(stutter)),
+    Defect(name="pause put in", unit="s", strengths=(0.2, 0.5, 1.5), render=after(paused)),
+    Defect(name="silence before", unit="s", strengths=(0.05, 0.2, 1.0), render=after(late)),
+    Defect(name="silence after", unit="s", strengths=(0.1, 0.3, 1.0), render=after(trailing)),
+    Defect(name="all silent", unit="%", strengths=(100,), render=after(muted)),
+    Defect(name="softer", unit="dB", strengths=(1, 3, 6), render=after(softer)),
+    Defect(name="fading away", unit="dB", strengths=(3, 6, 12), render=after(fading)),
+    Defect(name="direct current", unit="of full scale", strengths=(0.001, 0.01, 0.05), render=after(offset)),
+    Defect(name="faster", unit="%", strengths=(5, 10, 20), render=paced),
+    Defect(name="slower", unit="%", strengths=(-5, -10, -20), render=paced),
+    Defect(name="wrong rate", unit="%", strengths=(2, 4, 8.8), render=after(wrong_rate)),
+    Defect(name="higher pitch", unit="semitones", strengths=(0.5, 1, 2), render=after(shifted)),
+    Defect(name="less melody", unit="%", strengths=(25, 50, 100), render=flat),
+    Defect(name="another speaker", unit="voices away", strengths=(1, 2, 3), render=another_speaker),
+    Defect(name="aliased", unit="samples held", strengths=(2, 3, 4), render=after(aliased)),
+    Defect(name="fewer bits", unit="bits", strengths=(10, 8, 6), render=after(fewer_bits)),
+    Defect(name="Opus", unit="kbit/s", strengths=(24, 12, 6), render=after(opus)),
+    Defect(name="telephone, mu-law", unit="passes", strengths=(1, 2, 3), render=after(mulaw)),
+)

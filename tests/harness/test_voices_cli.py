@@ -1,0 +1,134 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.clock import SystemClock
+from harness.config import Settings
+from harness.emulators.server import QwenOptions, running_qwen
+from harness.errors import HarnessError
+from harness.providers.base import Deadline, FreeAdmission
+from harness.providers.catalogue import open_qwen
+from harness.providers.voices import VoiceKey, VoiceRegistry
+from harness.speech import Reference, VoiceKind
+from harness.store.blobs import BlobStore
+from harness.store.runs import audio_store
+from harness.voices_cli import voices
+from tests.builders import NOON, a_voice
+from tests.harness.providers.stubs import a_server, a_wav, says
+
+KEY = VoiceKey(account="acme", region="ap-southeast-1", target_model="qwen3-tts-vc-2026-01-22", source="a" * 64)
+
+
+@pytest.fixture
+async def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        monkeypatch.chdir(tmp_path)
+        for name, value in {
+            "HOME": str(tmp_path),
+            "ALLOW_HOSTS": standin.base_url.removeprefix("http://"),
+            "QWEN__BASE_URL": standin.base_url,
+            "QWEN__API_KEY": "sk-stand-in",
+            "QWEN__ACCOUNT": "acme",
+            "QWEN__ALLOW_VOICE_CREATION": "1",
+        }.items():
+            monkeypatch.setenv(f"CUTOVER_{name}", value)
+        yield tmp_path
+
+
+async def a_kept_voice(home: Path) -> str:
+    """A voice as a replay makes one."""
+    references: BlobStore = audio_store(home)
+    reference = Reference(sha256=references.put(a_wav(5.0), "wav"), transcript="I am Anna.")
+    clock = SystemClock()
+    async with open_qwen(Settings.load(), references=references, clock=clock) as qwen:
+        made = await qwen.prepare_voice(
+            a_voice(VoiceKind.CLONE, reference=reference),
+            language="en",
+            admission=FreeAdmission(),
+            deadline=Deadline(clock, 10.0),
+        )
+    assert isinstance(made, str)
+    return made
+
+
+async def run(*arguments: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, voices, arguments)
+
+
+async def owners() -> dict[str, str]:
+    result = await run("list", "--json")
+    return {voice["voice_id"]: voice["owner"] for voice in json.loads(result.stdout)["voices"]}
+
+
+async def test_a_voice_of_a_replay_is_kept_while_it_is_remembered(home: Path) -> None:
+    voice = await a_kept_voice(home)
+
+    result = await run("gc", "--yes")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert await owners() == {voice: "replay"}
+
+
+async def test_what_nobody_remembers_is_shown_first_and_deleted_only_when_told(home: Path) -> None:
+    voice = await a_kept_voice(home)
+    (home / "voices.jsonl").unlink()
+
+    shown = await run("gc")
+    after_showing = await owners()
+    deleted = await run("gc", "--yes")
+
+    assert shown.stdout == deleted.stdout == f"delete {voice}\n"
+    assert "cutover voices gc --yes" in shown.stderr
+    assert after_showing == {voice: "left over"}
+    assert await owners() == {}
+
+
+async def test_a_voice_that_is_gone_is_forgotten(home: Path) -> None:
+    VoiceRegistry(home / "voices.jsonl").add(KEY, "qwen-tts-vc-cutover0-voice-1", made_at=NOON)
+    before = await owners()
+
+    result = await run("gc", "--yes")
+
+    assert before == {"qwen-tts-vc-cutover0-voice-1": "gone"}
+    assert result.stdout == "forget qwen-tts-vc-cutover0-voice-1\n"
+    assert VoiceRegistry(home / "voices.jsonl").all() == {}
+
+
+async def test_the_list_is_also_there_for_people_and_names_the_next_command(home: Path) -> None:
+    voice = await a_kept_voice(home)
+
+    result = await run("list")
+
+    assert result.stdout.startswith("replay ")
+    assert voice in result.stdout
+    assert "1 voices, 0 to clear away" in result.stderr
+
+
+async def test_an_account_that_cannot_be_listed_is_told_in_a_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUTOVER_QWEN__MAX_ATTEMPTS", "1")
+    async with a_server(says({"code": "InvalidApiKey", "message": "Invalid API-key provided."}, 401)) as server:
+        monkeypatch.setenv("CUTOVER_QWEN__BASE_URL", server.url)
+        monkeypatch.setenv("CUTOVER_ALLOW_HOSTS", server.authority)
+        result = await run("gc", "--yes")
+
+    assert isinstance(result.exception, HarnessError)
+    assert "the key was refused" in str(result.exception)
+
+
+async def test_a_voice_that_refuses_to_go_is_not_called_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {"voice_list": [{"voice": "qwen-tts-vc-cutover0a-voice-1-ab12"}], "total_count": 1}
+    empty = says({"output": {"voice_list": [], "total_count": 0}})
+    answers = [says({"output": listed}), empty, says({"code": "InternalError", "message": "m"}, 500)]
+    async with a_server(*answers) as server:
+        monkeypatch.setenv("CUTOVER_QWEN__BASE_URL", server.url)
+        monkeypatch.setenv("CUTOVER_ALLOW_HOSTS", server.authority)
+        result = await run("gc", "--yes")
+
+    assert isinstance(result.exception, HarnessError)
+    assert "1 of 1 voices could not be deleted" in str(result.exception)
