@@ -144,7 +144,7 @@ class _Book:
         """The rows that `answer` makes; none when the store had lost audio, which says nothing about the pair."""
         if answer.given_up is not None:
             reason = f"decoder_crash: the process that compared them {answer.given_up}, twice"
-            compared = {"outcome": ErrorKind.BAD_AUDIO.value, "more": {"reason": reason}}
+            compared: Record = {"outcome": ErrorKind.BAD_AUDIO.value, "more": {"reason": reason}}
         elif "lost" in answer.value:
             self.lost += len(places)
             return

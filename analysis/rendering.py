@@ -1,7 +1,7 @@
 """A verdict for people: the terminal and Markdown, both from the one view in `report.py`."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from rich.console import Console, Group
 from rich.table import Table
@@ -9,8 +9,13 @@ from rich.text import Text
 
 from analysis.report import View
 from analysis.units import amount, count, span
+from analysis.wording import flips, footnotes, needs, worst_lines
 
-__all__ = ["markdown", "print_verdict"]
+__all__ = ["COMMENT_CHARS", "MARK", "SUMMARY_CHARS", "markdown", "print_verdict"]
+
+COMMENT_CHARS: Final = 65_000  # GitHub refuses a comment above 65,536
+SUMMARY_CHARS: Final = 250_000  # and a step summary above 1 MiB, in which a character may take four bytes
+MARK: Final = "<!-- cutover verdict -->"  # a later verdict replaces the comment that holds it
 
 _STYLES: Final = {
     "go": "bold green",
@@ -20,6 +25,8 @@ _STYLES: Final = {
     "fail": "red",
 }
 _OPEN: Final = "yellow"
+_WORST_SHOWN, _WORST_LISTED = 3, 10
+_REASON_CHARS: Final = 2_000
 _HEADINGS: Final = ("gate", "outcome", "estimate", "range", "limit", "pairs")
 
 
@@ -30,31 +37,67 @@ def print_verdict(view: View, console: Console) -> None:
         console.print(Group(Text(""), _gate_table(operation)))
         if operation["decision"] != "go" and operation["reason"] not in view["reason"]:
             console.print(Text(operation["reason"]))
-    needs = list(_needs(view))
-    if needs:
-        console.print(Text("\nstill needed"))
-        for need in needs:
-            console.print(Text(f"  {need}"))
+    for heading, lines in (
+        ("still needed", needs(view)),
+        ("what would change it", flips(view)),
+        ("worst pairs", worst_lines(view, _WORST_SHOWN)),
+    ):
+        _print_section(heading, list(lines), console)
     console.print(Text(""))
-    for line in _footnotes(view):
+    for line in footnotes(view):
         console.print(Text(line))
 
 
-def markdown(view: View) -> str:
-    """The verdict as Markdown; its first line is the verdict."""
-    lines = [f"**{view['decision'].upper()}** {_plain(view['reason'])}"]
-    for operation in view["operations"]:
-        lines += ["", f"### {operation['operation']}: {operation['decision'].upper()}", "", _plain(operation["reason"])]
-        lines += ["", _row(_HEADINGS), _row("---" for _ in _HEADINGS)]
-        lines += [_row(_plain(cell) for cell in _cells(finding)) for finding in operation["findings"]]
-    needs = list(_needs(view))
-    if needs:
-        lines += ["", "Still needed:", "", *(f"- {_plain(need)}" for need in needs)]
-    lines += [
-        "",
-        *(f"- {_plain(line)}" for line in (*_self_test_lines(view), *_ledger_lines(view), *_source_lines(view))),
+def _print_section(heading: str, lines: list[str], console: Console) -> None:
+    if lines:
+        console.print(Text(f"\n{heading}"))
+    for line in lines:
+        console.print(Text(f"  {line}"))
+
+
+def markdown(view: View, *, most_chars: int = COMMENT_CHARS) -> str:
+    """The verdict as Markdown: its first line is the verdict, its last a mark to find the comment again by.
+
+    Args:
+        view: What `view_of` made.
+        most_chars: Whole sections are left out from the end until it fits, and a line says so.
+    """
+    head = f"**{view['decision'].upper()}** {_plain(view['reason'])[:_REASON_CHARS]}"
+    sections = [*_operation_sections(view), *_listed(view)]
+    for kept in range(len(sections), -1, -1):
+        left_out = len(sections) - kept
+        cut = [[f"{count(left_out, 'section')} left out for length; `cutover verdict --json` has all"]]
+        blocks = [[head], *sections[:kept], *(cut if left_out else []), [MARK]]
+        text = "\n\n".join("\n".join(block) for block in blocks) + "\n"
+        if len(text) <= most_chars:
+            break
+    return text
+
+
+def _operation_sections(view: View) -> list[list[str]]:
+    return [
+        [
+            f"### {operation['operation']}: {operation['decision'].upper()}",
+            "",
+            _plain(operation["reason"]),
+            "",
+            _row(_HEADINGS),
+            _row("---" for _ in _HEADINGS),
+            *(_row(_plain(cell) for cell in _cells(finding)) for finding in operation["findings"]),
+        ]
+        for operation in view["operations"]
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _listed(view: View) -> list[list[str]]:
+    lists = (
+        ("Still needed:", needs(view)),
+        ("What would change it:", flips(view)),
+        ("Counted:", footnotes(view)),
+        ("Worst pairs:", worst_lines(view, _WORST_LISTED)),
+    )
+    sections = [[heading, "", *(f"- {_plain(line)}" for line in lines)] for heading, lines in lists]
+    return [section for section in sections if len(section) > 2]
 
 
 def _style(word: str) -> str:
@@ -84,7 +127,7 @@ def _cells(finding: View) -> tuple[str, ...]:
     unit, signed = finding["unit"], finding["unit"] == "pp"
     short = "usd" if unit.startswith("usd") else unit  # the limit says per what
     return (
-        finding["gate"],
+        finding["gate"] + (f" {finding['segment']}" if finding["segment"] else ""),
         finding["outcome"] if finding["blocking"] else f"{finding['outcome']} (advisory)",
         amount(finding["estimate"], short, signed=signed),
         span(finding["low"], finding["high"], short, signed=signed),
@@ -93,63 +136,7 @@ def _cells(finding: View) -> tuple[str, ...]:
     )
 
 
-def _needs(view: View) -> Iterator[str]:
-    """What the gates of an open operation wait for, the same wait of several gates said once."""
-    for operation in view["operations"]:
-        if operation["decision"] != "inconclusive":
-            continue
-        waits: dict[str, list[str]] = {}
-        for finding in operation["findings"]:
-            if finding["forecast"] and finding["blocking"]:
-                waits.setdefault(finding["forecast"]["text"], []).append(finding["gate"])
-        for wait, gates in waits.items():
-            yield f"{operation['operation']} {wait} ({', '.join(gates)})"
-
-
-def _footnotes(view: View) -> Iterator[str]:
-    yield from _self_test_lines(view)
-    yield from _ledger_lines(view)
-    yield from _source_lines(view)
-
-
-def _self_test_lines(view: View) -> Iterator[str]:
-    """How small a defect the gates could see in these runs."""
-    for operation in view["operations"]:
-        test = operation["self_test"]
-        name, noise = operation["operation"], count(test["noise_pairs"], "noise pair")
-        if test["noise_pairs"] < test["needed"]:
-            yield f"self-test {name}: {noise} of {test['needed']}, so the instrument was not tested"
-        elif test["fault"] is None:
-            by_share: dict[float, list[str]] = {}
-            for gate, share in test["caught_from"].items():
-                by_share.setdefault(share, []).append(gate)
-            caught = "; ".join(f"{100 * share:g} % by {', '.join(by_share[share])}" for share in sorted(by_share))
-            yield f"self-test {name}: {noise}, the repeat does not fail; planted defects are caught from {caught}"
-
-
-def _ledger_lines(view: View) -> Iterator[str]:
-    ledger = view["ledger"]
-    for lane in ledger["lanes"]:
-        outcomes = ", ".join(f"{name} {number:,}" for name, number in _ok_first(lane["outcomes"]))
-        yield f"{lane['lane']}: {count(lane['exchanges'], 'exchange')} = {outcomes}"
-    yield f"all lanes: {ledger['rows']:,} of {count(ledger['planned'], 'planned leg')} have an outcome"
-
-
-def _ok_first(outcomes: dict[str, int]) -> list[tuple[str, int]]:
-    return sorted(outcomes.items(), key=lambda item: (item[0] != "ok", -item[1], item[0]))
-
-
-def _source_lines(view: View) -> Iterator[str]:
-    thresholds = view["thresholds"]
-    yield f"thresholds: {thresholds['name']} ({thresholds['sha256'][:12]})"
-    if thresholds["note"]:
-        yield f"note: {thresholds['note']}"
-    if view["not_judged"]:
-        yield f"not replayed, so not judged: {', '.join(view['not_judged'])}"
-    yield f"run: {', '.join(run['run_id'] for run in view['runs'])}"
-
-
-def _row(cells: Any) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

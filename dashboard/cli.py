@@ -5,7 +5,6 @@ outranks. How it looks is in `.streamlit/config.toml` beside app.py.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -24,6 +23,7 @@ import click
 from harness.clock import Clock, SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import HarnessError, UsageError
+from harness.processes import END_WITH_PARENT
 
 __all__ = ["arguments", "dashboard", "refuse_taken"]
 
@@ -108,19 +108,13 @@ def _served(port: int) -> Iterator[subprocess.Popen[bytes]]:
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=END_WITH_PARENT,
     ) as server:
         try:
             yield server
         finally:
             # It holds nothing worth saving; asked politely, its libraries would print what they leak at exit.
             server.kill()
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when its parent is gone: nobody would know that it still serves."""
-    parent_death_signal = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
-    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], port: int, clock: Clock) -> str:

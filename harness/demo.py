@@ -20,6 +20,7 @@ import click
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import HarnessError
+from harness.processes import END_WITH_PARENT
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
 from harness.store.runs import Run, list_runs
@@ -198,14 +199,6 @@ def _start(arguments: list[str], environment: Mapping[str, str], **pipes: Any) -
         env=dict(environment),
         text=True,
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=END_WITH_PARENT,
         **pipes,
     )
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to kill this process when its parent is gone: half a demo must not go on alone."""
-    import ctypes
-
-    parent_death_signal = 1  # PR_SET_PDEATHSIG in <sys/prctl.h>
-    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)

@@ -15,10 +15,9 @@ NOON = "2025-11-23T12:00:00+00:00"
 
 def a_wav(seconds: float = 0.5, *, rate_hz: int = 24_000) -> bytes:
     data = b"\x01\x00" * round(seconds * rate_hz)
-    head = struct.pack(
-        "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16
-    )
-    return head + struct.pack("<4sI", b"data", len(data)) + data
+    layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16)
+    riff = struct.pack("<4sI4s", b"RIFF", 36 + len(data), b"WAVE")
+    return riff + layout + struct.pack("<4sI", b"data", len(data)) + data
 
 
 def b64(data: bytes) -> str:
@@ -54,10 +53,10 @@ def http_reply(body: bytes = b"", *, status: int = 200, content_type: str = "aud
 
 
 def gor(
-    message: bytes, *, kind: int = 1, id: str = "c5a0d2f7" * 3, at_ns: int = NOON_NS, latency_ns: int | None = 0
-) -> bytes:  # noqa: A002 - the format's own word
+    message: bytes, *, kind: int = 1, identity: str = "c5a0d2f7" * 3, at_ns: int = NOON_NS, latency_ns: int | None = 0
+) -> bytes:
     latency = "" if latency_ns is None else f" {latency_ns}"
-    return f"{kind} {id} {at_ns}{latency}\n".encode() + message + SEPARATOR
+    return f"{kind} {identity} {at_ns}{latency}\n".encode() + message + SEPARATOR
 
 
 def har(*entries: dict[str, Any]) -> bytes:

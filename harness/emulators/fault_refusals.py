@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["QWEN_REFUSALS", "PLATFORM_REFUSALS", "Refused"]
+__all__ = ["PLATFORM_REFUSALS", "QWEN_REFUSALS", "Refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ class Outgoing(NamedTuple):
 
 def outgoing(fault: str | None, frames: Sequence[Frame], request_id: str) -> Outgoing:
     """The pieces of a stream under `fault`; those of a good one without."""
-    if fault not in STREAM_FAULTS:
+    if fault is None or fault not in STREAM_FAULTS:
         return Outgoing(_encoded(frames))
     return STREAM_FAULTS[fault](frames, request_id)
 

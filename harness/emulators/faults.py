@@ -130,9 +130,7 @@ class Script:
             raise UsageError(f'{where}: "on" must be "api" or "audio"') from None
         times = entry.get("times", 1)
         return _Entry(
-            fault=Injected(
-                name=name, parameters={key: value for key, value in entry.items() if key not in _OWN_KEYS}
-            ),
+            fault=Injected(name=name, parameters={key: value for key, value in entry.items() if key not in _OWN_KEYS}),
             side=side,
             path=str(entry.get("path", "*")),
             skip=_whole(where, "skip", entry.get("skip", 0)),

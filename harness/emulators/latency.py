@@ -9,7 +9,17 @@ from typing import Final
 
 from harness.errors import UsageError
 
-__all__ = ["DEPLOYMENTS", "QWEN_CLONE", "QWEN_DESIGN", "QWEN_FIRST_PIECE", "QWEN_SPEECH", "Deployment", "Latency", "deployment", "stall_s"]
+__all__ = [
+    "DEPLOYMENTS",
+    "QWEN_CLONE",
+    "QWEN_DESIGN",
+    "QWEN_FIRST_PIECE",
+    "QWEN_SPEECH",
+    "Deployment",
+    "Latency",
+    "deployment",
+    "stall_s",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,13 @@ from harness.emulators.calls import Calls
 from harness.emulators.faults import Script, Side
 from harness.emulators.faulty import fault_routes, faulty
 from harness.emulators.options import QwenOptions
+from harness.emulators.quota import Quota
 from harness.emulators.qwen_realtime import Realtime
 from harness.emulators.qwen_results import Results
 from harness.emulators.qwen_service import Service
 from harness.emulators.qwen_speech import Speaking
 from harness.emulators.qwen_voices import Customization
 from harness.emulators.qwen_wire import Refusal, enveloped, refuse
-from harness.emulators.quota import Quota
 from harness.emulators.scenarios import conduct_in
 from harness.emulators.sites import Handler, application, meter_routes
 from harness.emulators.studio import Studio

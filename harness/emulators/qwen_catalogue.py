@@ -9,7 +9,18 @@ from harness.emulators.qwen_wire import Refusal, invalid
 from harness.emulators.timbres import CAST, Timbre, timbre_of_speaker
 from harness.speech import LANGUAGES
 
-__all__ = ["DESIGN", "ENROLMENT", "MODELS", "REALTIME_MODELS", "SYSTEM_VOICES", "Family", "family_of", "language_of", "model_not_found", "timbre_for"]
+__all__ = [
+    "DESIGN",
+    "ENROLMENT",
+    "MODELS",
+    "REALTIME_MODELS",
+    "SYSTEM_VOICES",
+    "Family",
+    "family_of",
+    "language_of",
+    "model_not_found",
+    "timbre_for",
+]
 
 ENROLMENT: Final = "qwen-voice-enrollment"
 DESIGN: Final = "qwen-voice-design"

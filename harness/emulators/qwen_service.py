@@ -10,8 +10,8 @@ from harness.emulators.account import Account
 from harness.emulators.calls import Call, Calls
 from harness.emulators.latency import QWEN_FIRST_PIECE, QWEN_SPEECH, Latency, stall_s
 from harness.emulators.options import QwenOptions
-from harness.emulators.qwen_wire import Refusal
 from harness.emulators.quota import Excess, Quota
+from harness.emulators.qwen_wire import Refusal
 from harness.emulators.scenarios import Conduct, Fault
 from harness.emulators.sites import break_connection, leave_hanging
 from harness.emulators.studio import Studio

@@ -1,6 +1,4 @@
-"""Synthesis at the Qwen stand-in: one POST, answered when the audio lies ready under its address (providers.md A2), or
-as a stream while it is spoken (A3).
-"""
+"""Synthesis at the Qwen stand-in: one POST, answered when the audio is ready, or as a stream (providers.md A2, A3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

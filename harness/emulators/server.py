@@ -46,9 +46,7 @@ async def running_qwen(options: QwenOptions | None = None, *, clock: Clock | Non
         studio = await stack.enter_async_context(Studio())
         results = Results(lifetime_s=options.url_lifetime_s, clock=clock)
         script = _begun(qwen_script(), options)
-        app = qwen_application(
-            options, account=account, studio=studio, results=results, script=script, clock=clock
-        )
+        app = qwen_application(options, account=account, studio=studio, results=results, script=script, clock=clock)
         base_url = await stack.enter_async_context(site(app, port=options.port, option="--port"))
         audio = application(account, results.routes(), layers=[results.faulty(script)], max_body_bytes=1 << 10)
         results.base_url = await stack.enter_async_context(site(audio, port=options.audio_port, option="--audio-port"))

@@ -2,6 +2,7 @@
 
 import json
 import zlib
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +18,8 @@ _ROLLOUTS: Final = TypeAdapter(Rollouts)
 
 def dump_rollouts(rollouts: Rollouts) -> dict[str, Any]:
     """The state as plain JSON values."""
-    plain: dict[str, Any] = _ROLLOUTS.dump_python(rollouts, mode="json")
+    # pydantic writes no read-only mapping.
+    plain: dict[str, Any] = _ROLLOUTS.dump_python(replace(rollouts, of=dict(rollouts.of)), mode="json")
     return plain
 
 

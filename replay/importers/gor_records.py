@@ -79,19 +79,19 @@ class GorRecords:
             yield held
 
     def _split(self) -> Iterator[_Chunk]:
-        rest, searched, dropped = b"", 0, 0
-        for number, piece in enumerate(pieces(self._source, _PIECE_BYTES)):
-            if number == 0:
-                _check_beginning(piece)
+        rest, searched, dropped, is_first = b"", 0, 0, True
+        for piece in pieces(self._source, _PIECE_BYTES):
             buffer, start = rest + piece, 0
             while (end := buffer.find(SEPARATOR, searched)) >= 0:
                 yield _Chunk(buffer[start:end], dropped + end - start)
                 start = searched = end + len(SEPARATOR)
-                dropped = 0
+                dropped, is_first = 0, False
             rest = self._shortened(buffer[start:])
             dropped += len(buffer) - start - len(rest)
             searched = max(0, len(rest) - len(SEPARATOR) + 1)
         if rest.strip():
+            if is_first:
+                _refuse_foreign(rest)
             yield _Chunk(rest, dropped + len(rest))
 
     def _shortened(self, rest: bytes) -> bytes:
@@ -101,11 +101,12 @@ class GorRecords:
         return rest[: self._max_bytes // 2] + rest[-len(SEPARATOR) :]
 
 
-def _check_beginning(piece: bytes) -> None:
-    meta = _META.match(piece)
+def _refuse_foreign(whole: bytes) -> None:
+    """A file without a single separator is a lone record, or something else altogether."""
+    meta = _META.match(whole)
     if meta and meta[0].endswith(b"\r\n"):
         raise ForeignFormat("an editor has changed the line ends of this GoReplay file; import it as it was recorded")
-    if not meta and SEPARATOR not in piece:
+    if not meta:
         raise ForeignFormat("this does not look like a GoReplay file; name its format with --format")
 
 

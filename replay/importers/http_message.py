@@ -63,15 +63,21 @@ def read_head(data: bytes, start: int = 0) -> Head:
     Raises:
         Unusable: It has no end, is oversized or ambiguous.
     """
-    for _ in range(_MAX_INTERIM + 1):
-        end = data.find(b"\r\n\r\n", start, start + MAX_HEAD_BYTES)
-        if end < 0:
-            raise Unusable("the HTTP head has no end within 64 KiB")
+    end = _head_end(data, start)
+    for _ in range(_MAX_INTERIM):
         if not _INTERIM.match(data, start):
             break
         start = end + 4
+        end = _head_end(data, start)
     first_end = data.find(b"\r\n", start, end + 2)
     return Head(data[start:first_end].decode("latin-1"), _fields(data, first_end, end + 2), end + 4)
+
+
+def _head_end(data: bytes, start: int) -> int:
+    end = data.find(b"\r\n\r\n", start, start + MAX_HEAD_BYTES)
+    if end < 0:
+        raise Unusable("the HTTP head has no end within 64 KiB")
+    return end
 
 
 def _fields(data: bytes, start: int, end: int) -> dict[str, str]:

@@ -1,10 +1,11 @@
 import io
 
 import polars as pl
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.judge import judge
-from analysis.rendering import markdown, print_verdict
+from analysis.rendering import MARK, markdown, print_verdict
 from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.config import PROJECT
@@ -98,3 +99,29 @@ def test_the_sensitivity_of_the_night_stands_beside_the_verdict() -> None:
 
     assert "self-test generate: 400 noise pairs, the repeat does not fail; planted defects are caught from" in tested
     assert "self-test generate: 0 noise pairs of 100, so the instrument was not tested" in untested
+
+
+def test_markdown_ends_with_the_mark_by_which_its_comment_is_found_again() -> None:
+    assert markdown(viewed(fine())).splitlines()[-1] == MARK
+
+
+def test_markdown_that_is_too_long_loses_whole_sections_from_its_end_and_says_so() -> None:
+    view = viewed(some_pairs(candidate=FLAKY))
+
+    whole, cut = markdown(view), markdown(view, most_chars=2_000)
+
+    assert len(cut) <= 2_000 < len(whole)
+    assert cut.splitlines()[0] == whole.splitlines()[0]
+    assert "left out for length; `cutover verdict --json` has all" in cut
+    assert cut.count("### ") == whole.count("### ")
+
+
+def test_a_reader_of_markdown_sees_a_table_and_no_mark_of_a_name() -> None:
+    view = viewed(fine())
+    view["reason"] = "voice <script>alert(1)</script> *anna*"
+
+    html = MarkdownIt("commonmark").enable("table").render(markdown(view))
+
+    assert html.startswith("<p><strong>GO</strong> voice &lt;script&gt;")
+    assert html.count("<table>") == 1
+    assert "<em>" not in html

@@ -194,7 +194,7 @@ def another_speaker(line: Line, steps: float, rng: np.random.Generator) -> Sound
 
 
 def swapped(line: Line, words: float, rng: np.random.Generator) -> Sound:
-    """So many words replaced by ones as long from the other end of the sentence: the text is no longer the text."""
+    """So many pairs of words change places: the same sounds, another sentence."""
     said = line.text.split()
     for _ in range(int(words)):
         one, other = rng.choice(len(said), 2, replace=False)

@@ -21,7 +21,7 @@ def an_application(account: Account) -> web.Application:
         await leave_hanging()
 
     routes = [web.get("/hello/{name}", hello), web.post("/broken", broken), web.get("/silent", silent)]
-    return application(account, [*routes, *meter_routes(account)], layers=[], max_body_bytes=1_024)
+    return application(account, [*routes, *meter_routes(account, lambda: None)], layers=[], max_body_bytes=1_024)
 
 
 async def test_requests_are_counted_by_route_and_status(session: aiohttp.ClientSession) -> None:

@@ -46,7 +46,7 @@ def open_enrolment(
     async def open_(server: Script) -> Enrolment:
         return Enrolment(
             DashScope(await open_door(server.url), URL(server.url), QwenSettings(), clock),
-            QwenSettings(),
+            QwenSettings(allow_voice_creation=True),
             account="acme",
             prices=prices,
             references=references,

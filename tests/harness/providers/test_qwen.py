@@ -695,7 +695,7 @@ class TestAgainstTheStandIn:
                 home=tmp_path,
                 prices=PRICES,
                 allow_hosts=frozenset({URL(standin.base_url).authority}),
-                qwen=QwenSettings(base_url=standin.base_url, api_key=SecretStr(f"sk-{'0' * 32}")),
+                XX
             )
             for account in ("one", "one", "other", None):
                 async with open_provider(

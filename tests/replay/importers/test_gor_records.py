@@ -43,7 +43,7 @@ def message(record: GorRecord | LeftOut) -> bytes:
 
 
 def test_a_record_gives_its_metadata_and_the_message_as_it_was_on_the_wire() -> None:
-    (record,) = read(gor(REQUEST, id="abc", latency_ns=7))
+    (record,) = read(gor(REQUEST, identity="abc", latency_ns=7))
 
     assert isinstance(record, GorRecord)
     assert record[:5] == (Place("a.gor", 1), "1", "abc", NOON_NS, 7)

@@ -1,0 +1,45 @@
+from analysis.judge import judge
+from analysis.report import View, view_of
+from analysis.thresholds import Thresholds
+from analysis.wording import flips, footnotes, needs, worst_lines
+from harness.config import PROJECT
+from tests.frames import mostly, some_evidence, some_pairs
+
+DEMO = Thresholds.load(PROJECT / "data" / "demo" / "thresholds.toml")
+
+
+def viewed(count: int = 400, **candidate: object) -> View:
+    control = {"cost_microusd": 4_500}
+    return view_of(judge(some_evidence(some_pairs(count, control=control, candidate=candidate)), DEMO))
+
+
+def test_a_failed_gate_tells_the_limit_from_which_it_would_pass() -> None:
+    view = viewed(outcome=mostly("ok", 400, overloaded=60))
+
+    (line,) = [line for line in flips(view) if "error_rate" in line]
+
+    high = view["operations"][0]["findings"][0]["high"]
+    assert line.startswith(f"generate error_rate would pass from a limit of {high:.2f} % on, {high - 4.5:.2f} % above")
+    assert "worst in voice=voice-" in line
+
+
+def test_a_gate_that_only_waits_for_pairs_says_how_much_it_has_to_spare() -> None:
+    assert any("keeps its limit with" in line for line in flips(viewed(200)))
+
+
+def test_a_go_has_nothing_to_change_and_no_worst_pairs() -> None:
+    view = viewed(outcome=mostly("ok", 400, overloaded=1))
+
+    assert view["decision"] == "go"
+    assert [*flips(view), *needs(view), *worst_lines(view, 10)] == []
+
+
+def test_the_worst_pairs_are_named_with_their_reasons_as_many_as_asked_for() -> None:
+    lines = list(worst_lines(viewed(outcome=mostly("ok", 400, overloaded=60)), 3))
+
+    assert len(lines) == 3
+    assert all("error_rate: overloaded (control ok)" in line for line in lines)
+
+
+def test_footnotes_end_with_the_run() -> None:
+    assert list(footnotes(viewed()))[-1] == "run: run-1"
