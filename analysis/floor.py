@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from analysis.evalues import log_e_fail, log_e_pass, lower_bound
-from analysis.marks import Conditions, condition_marks
+from analysis.marks import Conditions, condition_marks, is_relative
 from analysis.pairs import Counts, count_pairs
 from analysis.proofs import Bar
 from analysis.units import amount, count
@@ -54,11 +54,15 @@ def floor_of(gate: Conditions, pairs: pl.DataFrame, noise_pairs: pl.DataFrame, p
         p95_s: Control's frozen 95th percentile, where the gate is about a timing.
         bar: What counts as proven.
     """
-    ours = condition_marks(gate, p95_s)
     noise = condition_marks(gate, p95_s, candidate="repeat")
+    alone = count_pairs(noise_pairs, noise.candidate, noise.control, among=noise.among)
+    if not is_relative(gate):
+        # Control's own share is taken off pair by pair already: there is nothing to compare with the repeat.
+        return Floor(noise=alone, triples=Counts(0, 0, 0, 0), needed=1)
+    ours = condition_marks(gate, p95_s)
     triples = with_repeats(pairs, noise_pairs)
     return Floor(
-        noise=count_pairs(noise_pairs, noise.candidate, noise.control, among=noise.among),
+        noise=alone,
         triples=count_pairs(triples, ours.candidate, noise.candidate, among=ours.among & noise.among),
         needed=_fewest(gate.margin_pp / 100.0, bar),
     )

@@ -1,12 +1,12 @@
-"""A pair of sounds as one picture: waveform and mel spectrogram of each, one above the other on the same time axis.
+"""A pair of sounds as one picture: waveform, mel spectrogram and pitch of each, all on the same time axis.
 
 Drawn on a dark card of its own, so it reads the same on a light page and a dark one. Both sounds share one scale of
-amplitude and one of decibels: what looks louder is louder.
+amplitude, one of decibels and one of pitch: what looks louder is louder, what looks higher is higher.
 """
 
 import io
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import librosa
 import numpy as np
@@ -14,19 +14,23 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from analysis.audio import FloatArray, decode
-from analysis.spectrum import N_MELS, RATE_HZ, Spectrum
+from analysis.pitch import find_pitch
+from analysis.spectrum import HOP, N_MELS, RATE_HZ, Spectrum
 from harness.errors import UndecodableAudio
 
 __all__ = ["pair_picture"]
 
 _WIDTH, _LEFT, _RIGHT = 1200, 70, 16  # pixels: the whole, and what stands beside the plots
-_TITLE, _WAVE, _MEL, _GAP, _AXIS = 30, 90, 170, 6, 44  # heights of the parts
+_TITLE, _WAVE, _MEL, _PITCH, _GAP, _AXIS = 30, 90, 170, 70, 6, 44  # heights of the parts
+_LANE: Final = _TITLE + _WAVE + _GAP + _MEL + _GAP + _PITCH
 _PLOT: Final = _WIDTH - _LEFT - _RIGHT
 _CARD, _GROUND, _GRID, _INK, _QUIET_INK = "#12161d", "#1a202a", "#333c4a", "#e6ebf2", "#a9b4c2"
 _SOUND_INK: Final = ("#6cb4ff", "#ffb454")  # control, candidate: told apart by their titles too
 _TITLES: Final = ("control", "candidate")
 _RANGE_DB: Final = 80.0
 _TICKS_HZ: Final = (500, 1_000, 2_000, 4_000)
+_PITCH_TICKS_HZ: Final = (75, 100, 150, 200, 300, 400, 600)
+_USUAL_PITCH_HZ: Final = (100.0, 200.0)  # shown where nothing is voiced, and never less than this octave's width
 _STEPS_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 _MOST_TICKS: Final = 12
 # Black over violet and orange to pale yellow: lightness rises evenly, so it reads without colour too.
@@ -49,6 +53,7 @@ class _Sound:
 
     y: FloatArray  # mono at RATE_HZ; empty when it does not decode
     mel_db: FloatArray  # (N_MELS, frames)
+    f0_hz: npt.NDArray[np.float64]  # (frames,), nan where unvoiced
     problem: str | None
 
     @property
@@ -66,15 +71,17 @@ def pair_picture(control: bytes, candidate: bytes) -> bytes:
     span_s = max([sound.duration_s for sound in sounds] + [1e-3])
     peak = max([float(np.abs(sound.y).max()) for sound in sounds if len(sound.y)] + [1e-3])
     top_db = max([float(sound.mel_db.max()) for sound in sounds if sound.mel_db.size] + [-_RANGE_DB])
-    lane = _TITLE + _WAVE + _GAP + _MEL
-    card = Image.new("RGB", (_WIDTH, 2 * lane + _AXIS), _CARD)
+    low_hz, high_hz = _pitch_range_hz(sounds)
+    card = Image.new("RGB", (_WIDTH, 2 * _LANE + _AXIS), _CARD)
     pen = ImageDraw.Draw(card)
     for number, (title, sound) in enumerate(zip(_TITLES, sounds, strict=True)):
-        top = number * lane
+        top = number * _LANE
         pen.text((_LEFT, top + 6), _headline(title, sound), fill=_INK, font=_font(16))
         _draw_wave(pen, sound, top + _TITLE, peak=peak, span_s=span_s, ink=_SOUND_INK[number])
         _draw_mel(card, pen, sound, top + _TITLE + _WAVE + _GAP, top_db=top_db, span_s=span_s)
-    _draw_seconds(pen, 2 * lane, span_s)
+        strip = _Strip(top + _LANE - _PITCH, low_hz, high_hz)
+        _draw_pitch(pen, sound, strip, span_s=span_s, ink=_SOUND_INK[number])
+    _draw_seconds(pen, 2 * _LANE, span_s)
     png = io.BytesIO()
     card.save(png, "PNG")
     return png.getvalue()
@@ -85,8 +92,9 @@ def _sound(data: bytes) -> _Sound:
         y = decode(data).mono_at(RATE_HZ)
     except UndecodableAudio as error:
         nothing = np.empty(0, dtype=np.float32)
-        return _Sound(y=nothing, mel_db=nothing.reshape(N_MELS, 0), problem=str(error))
-    return _Sound(y=y, mel_db=Spectrum(y).mel_db(), problem=None)
+        return _Sound(y=nothing, mel_db=nothing.reshape(N_MELS, 0), f0_hz=np.empty(0), problem=str(error))
+    spectrum = Spectrum(y)
+    return _Sound(y=y, mel_db=spectrum.mel_db(), f0_hz=find_pitch(spectrum).f0_hz, problem=None)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -136,6 +144,46 @@ def _draw_mel(
 def _height(hz: float) -> float:
     """Where a frequency lies between the lowest and highest mel band, 0 to 1."""
     return float(librosa.hz_to_mel(hz) / librosa.hz_to_mel(RATE_HZ / 2))
+
+
+class _Strip(NamedTuple):
+    """Where the pitch is drawn: its upper edge, and the frequencies at its lower and upper edge."""
+
+    top: int
+    low_hz: float
+    high_hz: float
+
+    def y(self, hz: float) -> float:
+        """Where a frequency lies; equal intervals are equally far apart."""
+        share = np.log(hz / self.low_hz) / np.log(self.high_hz / self.low_hz)
+        return float(self.top + (_PITCH - 1) * (1.0 - share))
+
+
+def _pitch_range_hz(sounds: list[_Sound]) -> tuple[float, float]:
+    """One range for both: from a semitone under the lowest pitch to one over the highest, an octave at least."""
+    voiced = np.concatenate([sound.f0_hz[np.isfinite(sound.f0_hz)] for sound in sounds])
+    if not len(voiced):
+        return _USUAL_PITCH_HZ
+    low_hz, high_hz = (float(edge) for edge in np.percentile(voiced, [1, 99]))  # a stray octave error shrinks nothing
+    margin = max(2 ** (1 / 12), (2 * low_hz / high_hz) ** 0.5)
+    return low_hz / margin, high_hz * margin
+
+
+def _draw_pitch(pen: ImageDraw.ImageDraw, sound: _Sound, strip: _Strip, *, span_s: float, ink: str) -> None:
+    """The pitch of each voiced frame, joined to the one before it."""
+    pen.rectangle((_LEFT, strip.top, _LEFT + _PLOT - 1, strip.top + _PITCH - 1), fill=_GROUND)
+    for hz in _PITCH_TICKS_HZ:
+        if strip.low_hz < hz < strip.high_hz:
+            pen.line((_LEFT, strip.y(hz), _LEFT + _PLOT - 1, strip.y(hz)), fill=_GRID)
+            pen.text((_LEFT - 8, strip.y(hz)), f"{hz} Hz", fill=_QUIET_INK, font=_font(12), anchor="rm")
+    before: tuple[float, float] | None = None
+    for frame, hz in enumerate(sound.f0_hz):
+        if not strip.low_hz <= hz <= strip.high_hz:  # unvoiced too: nan is in no range
+            before = None
+            continue
+        here = (_LEFT + (_PLOT - 1) * min(1.0, frame * HOP / RATE_HZ / span_s), strip.y(float(hz)))
+        pen.line((*(before or here), *here), fill=ink, width=2)
+        before = here
 
 
 def _coloured(shares: FloatArray) -> Pixels:

@@ -24,6 +24,7 @@ __all__ = ["SEGMENT_CLAIMS", "Segment", "Segmented", "judge_segments"]
 # All segments of an operation together may fail wrongly as often as this many claims on all of its pairs.
 SEGMENT_CLAIMS: Final = 3
 
+_FLAGS: Final = r"^(pairs|worse|better)_\d+$"
 _SHORT_CHARS, _LONG_CHARS = 60, 200  # a remark, a sentence or two, a paragraph
 _KEYS: Final[Mapping[str, pl.Expr]] = {
     "language": pl.col("language").fill_null("auto"),
@@ -100,14 +101,15 @@ def _segments(scene: Scene, gates: Mapping[str, Gate], stats: Stats) -> list[Seg
 def _counted(pairs: pl.DataFrame, marks: Mapping[str, Marks], stats: Stats) -> list[Segment]:
     if not marks or not stats.segments:
         return []
-    sums = [expression for number, each in enumerate(marks.values()) for expression in _sums(number, each)]
-    keys = [_KEYS[key].alias(key) for key in stats.segments]
-    finest = pairs.lazy().group_by(keys).agg(sums).collect()
+    flags = [expression for number, each in enumerate(marks.values()) for expression in _flags(number, each)]
+    # Flags first and sums of plain columns then: an expression inside a group-by is worked out group by group.
+    flagged = pairs.lazy().select(*(_key(key, pairs, stats).alias(key) for key in stats.segments), *flags)
+    finest = flagged.group_by(stats.segments).agg(pl.col(_FLAGS).sum()).collect()
     found = []
     for key in stats.segments:
         if finest[key].n_unique() < 2:
             continue  # a part that is the whole says nothing new
-        totals = finest.group_by(key).agg(pl.col(r"^(pairs|worse|better)_\d+$").sum()).filter(pl.col(key).is_not_null())
+        totals = finest.group_by(key).agg(pl.col(_FLAGS).sum()).filter(pl.col(key).is_not_null())
         for number, (gate, each) in enumerate(marks.items()):
             columns = [key, f"pairs_{number}", f"worse_{number}", f"better_{number}"]
             large = totals.select(columns).filter(pl.col(columns[1]) >= stats.segment_min_pairs)
@@ -118,13 +120,21 @@ def _counted(pairs: pl.DataFrame, marks: Mapping[str, Marks], stats: Stats) -> l
     return found
 
 
-def _sums(number: int, marks: Marks) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+def _key(key: str, pairs: pl.DataFrame, stats: Stats) -> pl.Expr:
+    """The segment a pair is in, null where it is too small to have a say; keeps the groups few."""
+    if key != "voice":
+        return _KEYS[key]
+    sizes = pairs["voice_id"].value_counts().filter(pl.col("count") >= stats.segment_min_pairs)
+    return pl.when(pl.col("voice_id").is_in(sizes["voice_id"].to_list())).then(pl.col("voice_id"))
+
+
+def _flags(number: int, marks: Marks) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     among = marks.among.fill_null(value=False)
     candidate, control = marks.candidate.fill_null(value=True), marks.control.fill_null(value=True)
     return (
-        among.sum().alias(f"pairs_{number}"),
-        (among & candidate & ~control).sum().alias(f"worse_{number}"),
-        (among & control & ~candidate).sum().alias(f"better_{number}"),
+        among.alias(f"pairs_{number}"),
+        (among & candidate & ~control).alias(f"worse_{number}"),
+        (among & control & ~candidate).alias(f"better_{number}"),
     )
 
 

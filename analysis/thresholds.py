@@ -54,6 +54,7 @@ class Thresholds:
 
     name: str  # of the file, as it is shown and recorded
     sha256: str  # of its bytes: a changed limit is another file
+    text: str  # the file as it was read
     note: str | None
     stats: Stats
     gates: Mapping[str, Gate]
@@ -73,16 +74,30 @@ class Thresholds:
             data = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a file with --thresholds") from None
+        return cls.parse(data, name=name or path.name, place=str(path))
+
+    @classmethod
+    def parse(cls, data: bytes, *, name: str, place: str) -> Self:
+        """The thresholds in the bytes of a file.
+
+        Args:
+            data: TOML.
+            name: How it is called in reports.
+            place: Begins the message when something is wrong.
+
+        Raises:
+            ConfigError: As for `load`.
+        """
         try:
             document = tomllib.loads(data.decode())
             file = TypeAdapter(_File).validate_python(document)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: not valid TOML: {error}") from None
+            raise ConfigError(f"{place}: not valid TOML: {error}") from None
         except ValidationError as error:
-            raise ConfigError(f"{path}: {_sentence(error)}") from None
-        _refuse_too_many(path, file.gate)
+            raise ConfigError(f"{place}: {_sentence(error)}") from None
+        _refuse_too_many(place, file.gate)
         sha256 = hashlib.sha256(data).hexdigest()
-        return cls(name=name or path.name, sha256=sha256, note=file.note, stats=file.stats, gates=file.gate)
+        return cls(name=name, sha256=sha256, text=data.decode(), note=file.note, stats=file.stats, gates=file.gate)
 
     @property
     def features(self) -> frozenset[str]:
@@ -94,12 +109,12 @@ class Thresholds:
         return {name: gate for name, gate in self.gates.items() if operation in gate.operations}
 
 
-def _refuse_too_many(path: Path, gates: Mapping[str, Gate]) -> None:
+def _refuse_too_many(place: str, gates: Mapping[str, Gate]) -> None:
     for operation in Operation:
         blocking = [name for name, gate in gates.items() if gate.blocking and operation in gate.operations]
         if len(blocking) > MAX_BLOCKING_GATES:
             raise ConfigError(
-                f"{path}: {len(blocking)} blocking gates judge {operation} ({', '.join(blocking)}); at most "
+                f"{place}: {len(blocking)} blocking gates judge {operation} ({', '.join(blocking)}); at most "
                 f"{MAX_BLOCKING_GATES} may, or a fine candidate hardly passes: set blocking = false on some"
             )
 

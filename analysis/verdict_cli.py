@@ -1,23 +1,30 @@
 """`cutover verdict`: judge sealed runs, print the verdict, and end with its exit status."""
 
+import hashlib
 import json
+import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
 
+from analysis.attestation import attest, check
 from analysis.evidence import read_evidence
 from analysis.judge import Judgement, judge
+from analysis.junit import junit
+from analysis.openmetrics import openmetrics
 from analysis.records import keep, thresholds_of
-from analysis.report import view_of
+from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
-from harness.errors import UsageError
-from harness.store.runs import Run, find_run
+from harness.errors import StoreError, UsageError
+from harness.store.runs import Run, audio_store, find_run
 
 __all__ = ["verdict"]
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _WIDTH = 110  # columns where there is no terminal to ask: a log, a pipe
 
 
@@ -31,27 +38,93 @@ _WIDTH = 110  # columns where there is no terminal to ask: a log, a pipe
     "--json", "as_json", is_flag=True, help="Print the verdict for machines; the same evidence, the same bytes."
 )
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown; its first line is the verdict.")
+@click.option("--html", type=_FILE, help="Write one page that works offline, with the worst pairs to listen to.")
+@click.option("--junit", type=_FILE, help="Write JUnit XML: a gate is a test case.")
+@click.option("--openmetrics", type=_FILE, help="Write OpenMetrics text.")
+@click.option("--record", type=_FILE, help="Write a decision record, which --verify can check later.")
+@click.option("--sign-key", type=_FILE, help="Sign the record with this Ed25519 private key (PEM).")
+@click.option("--verify", type=_FILE, help="Check a decision record: judge its runs again and say what differs.")
+@click.option("--public-key", type=_FILE, help="Demand that the record was signed with this key (PEM).")
 @click.pass_context
 def verdict(
-    context: click.Context, runs: tuple[str, ...], thresholds: Path | None, as_json: bool, as_markdown: bool
+    context: click.Context,
+    /,
+    runs: tuple[str, ...],
+    thresholds: Path | None,
+    as_json: bool,
+    as_markdown: bool,
+    verify: Path | None,
+    public_key: Path | None,
+    **reports: Path | None,
 ) -> None:
     """Judge one or several runs together: may we cut over?
 
     RUN is a run id, `latest` (the default) or the path of a run. Without --thresholds a run that was judged before is
     judged by the same file again; otherwise the file is data/thresholds.toml, or the setting `thresholds`.
+    In a job of GitHub Actions the verdict is appended to its summary, too.
 
-    Exit status: 0 go, 1 no-go, 2 wrong use, 3 inconclusive, 4 invalid.
+    Exit status: 0 go, 1 no-go, 2 wrong use, 3 inconclusive, 4 invalid. With --verify: 0 all the same, 4 not.
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown print different things; choose one")
+    if reports["sign_key"] and not reports["record"]:
+        raise UsageError("--sign-key signs a record; name its file with --record")
     settings = Settings.load()
+    if verify is not None:
+        context.exit(_verify(verify, settings, public_key))
     found = [find_run(settings.home, name) for name in dict.fromkeys(runs or ("latest",))]
     judgement = _judge(found, _rules(found, thresholds, settings))
     first = next(run for run in found if run.id == judgement.run_ids[0])
     keep(first, judgement, judged_at=SystemClock().now())
     _print(judgement, as_json=as_json, as_markdown=as_markdown)
+    _publish(judgement, found, settings, reports)
     click.echo(_next_command(judgement), err=True)
     context.exit(judgement.overall.decision.exit_status)
+
+
+def _verify(path: Path, settings: Settings, public_key: Path | None) -> int:
+    found = check(path, settings.home, trusted=public_key)
+    click.echo(f"signed by {found.signed_by}" if found.signed_by else "not signed")
+    for difference in found.differences:
+        click.echo(f"differs: {difference}")
+    if found.differences:
+        click.echo("next: cutover runs verify shows whether a run's own files are whole", err=True)
+        return StoreError.exit_status
+    click.echo("every number came out the same")
+    click.echo("next: cutover verdict --html FILE for a page to read", err=True)
+    return 0
+
+
+def _publish(judgement: Judgement, runs: list[Run], settings: Settings, reports: Mapping[str, Path | None]) -> None:
+    """The files that were asked for, each loading what it needs only then."""
+    # rich, soundfile and librosa take a moment to load, and plain JSON has no use for them.
+    from analysis.publishing import SUMMARY_VARIABLE, publish, write_summary
+
+    view = view_of(judgement)
+    makers: dict[str, Callable[[], str]] = {
+        "html": lambda: _page(view, runs, settings),
+        "junit": lambda: junit(view),
+        "openmetrics": lambda: openmetrics(view),
+        "record": lambda: _record(judgement, runs, settings, reports["sign_key"]),
+    }
+    publish({path: make for name, make in makers.items() if (path := reports[name]) is not None})
+    summary = os.environ.get(SUMMARY_VARIABLE)
+    if summary:
+        write_summary(view, Path(summary))
+
+
+def _page(view: View, runs: list[Run], settings: Settings) -> str:
+    from analysis.clips import clips_of
+    from analysis.page import page
+
+    return page(view, clips_of(view, runs, audio_store(settings.home)))
+
+
+def _record(judgement: Judgement, runs: list[Run], settings: Settings, key: Path | None) -> str:
+    # Secrets are masked in it, and home is a place on this machine alone.
+    in_force = hashlib.sha256(settings.model_dump_json(exclude={"home"}).encode()).hexdigest()
+    record = attest(judgement, runs, settings=in_force, key=key)
+    return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
 
 
 def _rules(runs: list[Run], chosen: Path | None, settings: Settings) -> Thresholds:

@@ -1,4 +1,4 @@
-"""What can be wrong with the bytes of a WAV file whose reply is otherwise good. The files are our own: 44 bytes of head."""
+"""What can be wrong with the bytes of a WAV file whose reply is otherwise good: our own, with 44 bytes of head."""
 
 import struct
 from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ __all__ = ["WIRE_FAULTS", "WireFault", "before_work", "send_badly"]
 
 
 class WireFault(StrEnum):
-    """How the bytes fail to arrive. "After" means: the work is done, billed, and kept where there is a voice to keep."""
+    """How the bytes fail to arrive. "After" means: the work is done and billed, and a voice is kept."""
 
     RESET_BEFORE = "reset-before"
     HANG_BEFORE = "hang-before"

@@ -29,6 +29,7 @@ class Standin:
     base_url: str
     audio_url: str | None  # where Qwen's results lie; None for Modal
     account: Account
+    script: Script  # of faults; what is left of it
 
 
 @asynccontextmanager
@@ -50,7 +51,7 @@ async def running_qwen(options: QwenOptions | None = None, *, clock: Clock | Non
         base_url = await stack.enter_async_context(site(app, port=options.port, option="--port"))
         audio = application(account, results.routes(), layers=[results.faulty(script)], max_body_bytes=1 << 10)
         results.base_url = await stack.enter_async_context(site(audio, port=options.audio_port, option="--audio-port"))
-        yield Standin(base_url=base_url, audio_url=results.base_url, account=account)
+        yield Standin(base_url=base_url, audio_url=results.base_url, account=account, script=script)
 
 
 @asynccontextmanager
@@ -69,7 +70,7 @@ async def running_modal(options: ModalOptions | None = None, *, clock: Clock | N
         script = _begun(modal_script(), options)
         app = modal_application(options, account=account, studio=studio, script=script, clock=clock)
         base_url = await stack.enter_async_context(site(app, port=options.port, option="--port"))
-        yield Standin(base_url=base_url, audio_url=None, account=account)
+        yield Standin(base_url=base_url, audio_url=None, account=account, script=script)
 
 
 def _begun(script: Script, options: StandinOptions) -> Script:

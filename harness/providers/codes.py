@@ -114,6 +114,8 @@ def _by_message(code: str, message: str, status: int) -> ErrorKind | None:
         return _K.MODEL_RETIRED
     if code == "invalidparameter" and "voice" in message and ("does not exist" in message or "invalid" in message):
         return _K.VOICE_NOT_FOUND
+    if code == "invalid_value" and "voice" not in message:
+        return _K.BAD_REQUEST  # realtime says this of any field of its session
     if code in ("throttling.allocationquota", "insufficient_quota") and status == 429:
         if "free" in message:
             return _K.BILLING

@@ -21,11 +21,14 @@ from harness.providers.dashscope_speech import Spoken, decoded, spoken_from, str
 from harness.providers.dashscope_stream import SpeechStream
 from harness.providers.door import Door, Fault, Listener, Reply
 from harness.providers.envelope import Envelope, Output, read_envelope
+from harness.providers.incoming import IncomingSpeech
+from harness.providers.realtime import RealtimeSpeech, Wish
 from harness.providers.retry import retry_after_s
 
 __all__ = ["AccountVoice", "DashScope", "MadeVoice", "NewVoice", "Spoken"]
 
 _SPEAK: Final = "/api/v1/services/aigc/multimodal-generation/generation"
+_REALTIME: Final = "/api-ws/v1/realtime"
 _VOICES: Final = "/api/v1/services/audio/tts/customization"
 _AS_EVENTS: Final = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
 _PAGE: Final = 100
@@ -105,6 +108,19 @@ class DashScope:
         answer = await self._call(_SPEAK, body, deadline=deadline, private=private)
         return _map(answer, lambda said: spoken_from(said.reply, said.envelope))
 
+    async def speak_realtime(self, wish: Wish, *, model: str, deadline: Deadline) -> Answer[Spoken]:
+        """One synthesis over a WebSocket; may be billed by characters."""
+        speech = RealtimeSpeech(wish, self._clock)
+        url = self._base.joinpath(_REALTIME[1:]).with_query({"model": model})
+        reply = await self._door.talk(url, deadline=deadline, interlocutor=speech.hear)
+        if isinstance(reply, Fault):
+            return _interrupted(reply, speech)
+        if reply.status != 101:
+            return Answer(result=dashscope_failure(reply.status, None, "the handshake was refused"))
+        return Answer(
+            result=speech.problem or streamed_from(reply, speech), heard=speech.heard, request_id=speech.request_id
+        )
+
     async def download(self, url: URL, *, deadline: Deadline) -> Answer[Reply]:
         """The audio at an address that a synthesis gave: free, and no key goes along."""
         reply = await self._door.send("GET", url, deadline=deadline)
@@ -170,8 +186,7 @@ class DashScope:
         reply = await self._post(_SPEAK, body, deadline=deadline, headers=_AS_EVENTS, listener=stream.feed)
         stream.close()
         if isinstance(reply, Fault):
-            failure = stream.failure_after(reply.failure)
-            return Answer(result=failure, sent=reply.sent, heard=stream.heard, request_id=stream.request_id)
+            return _interrupted(reply, stream)
         if reply.status != 200 or not reply.headers.get("content-type", "").startswith("text/event-stream"):
             # Refused before the stream began; or answered in one piece, as a gateway between us may do.
             return _map(self._read(reply, private), lambda said: spoken_from(said.reply, said.envelope))
@@ -210,6 +225,11 @@ class DashScope:
             retry_after_s=retry_after_s(reply.headers, self._clock.now()),
             request_id=(envelope and envelope.request_id) or reply.headers.get("x-request-id"),
         )
+
+
+def _interrupted(fault: Fault, speech: IncomingSpeech) -> Answer[Spoken]:
+    failure = speech.failure_after(fault.failure)
+    return Answer(result=failure, sent=fault.sent, heard=speech.heard, request_id=speech.request_id)
 
 
 def _result(reply: Reply, envelope: Envelope | None, private: tuple[str | None, ...]) -> _Said | Failure:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.errors import ErrorKind
 from harness.exchanges import Failure
-from harness.providers.dashscope_stream import SpeechStream
 from harness.providers.envelope import Audio, Envelope, Output
+from harness.providers.incoming import IncomingSpeech
 from harness.providers.pcm_stream import PcmStream
 from harness.providers.reply import Reply
 
@@ -46,7 +46,7 @@ def spoken_from(reply: Reply, envelope: Envelope) -> Spoken | Failure:
     )
 
 
-def streamed_from(reply: Reply, stream: SpeechStream) -> Spoken:
+def streamed_from(reply: Reply, stream: IncomingSpeech) -> Spoken:
     """What a complete stream delivers: its own samples, since those are what a listener heard."""
     only_an_address = stream.url is not None and not stream.heard
     return Spoken(

@@ -7,37 +7,27 @@ import base64
 import binascii
 
 from harness.clock import Clock
-from harness.errors import ErrorKind
 from harness.exchanges import Failure
 from harness.providers.codes import dashscope_failure
 from harness.providers.envelope import Audio, Envelope, Output, read_envelope
-from harness.providers.pcm_stream import PcmStream
+from harness.providers.incoming import IncomingSpeech, nonsense
 from harness.providers.sse import Event, EventParser
 
 __all__ = ["SpeechStream"]
 
 
-class SpeechStream:
-    """One reply under way. `feed` is the door's listener."""
+class SpeechStream(IncomingSpeech):
+    """One reply under way. `feed` is the door's listener; its bill is cumulative, so the last event's counts."""
+
+    delivery = "stream"
 
     def __init__(self, clock: Clock, *, private: tuple[str | None, ...]) -> None:
-        """Begin.
-
-        Args:
-            clock: Times the pieces.
-            private: The caller's own words, which must not come back in a failure's detail.
-        """
-        self.pcm = PcmStream()
-        self.events = 0
-        self.request_id: str | None = None
-        self.reported_chars: int | None = None  # cumulative: the last one counts
+        """Begin; see `IncomingSpeech`."""
+        super().__init__(private=private)
         self.audio_id: str | None = None
-        self.url: str | None = None  # of the complete file; the last event brings it
         self.expires_at: int | None = None
         self.finish_reason: str | None = None
-        self._failure: Failure | None = None
         self._clock = clock
-        self._private = private
         self._parser = EventParser()
 
     def feed(self, piece: bytes) -> None:
@@ -52,33 +42,9 @@ class SpeechStream:
                 self._take(event)
 
     @property
-    def heard(self) -> bool:
-        """Whether a listener has had some of it."""
-        return bool(self.pcm.data)
-
-    @property
     def is_complete(self) -> bool:
         """Whether the provider itself said that this was all; it says the word "null" while there is more."""
         return self._failure is None and self.finish_reason not in (None, "null")
-
-    @property
-    def problem(self) -> Failure | None:
-        """Why it is no complete speech; None when it is."""
-        if self._failure:
-            return self._failure
-        if not self.events:
-            return _nonsense("the stream holds no event")
-        if not self.is_complete or self.pcm.ends_in_a_sample:
-            came = f"{len(self.pcm.data)} bytes of audio in {self.events} events"
-            return Failure(kind=ErrorKind.TRUNCATED_AUDIO, code=None, detail=f"the stream ended early, after {came}")
-        return None
-
-    def failure_after(self, fault: Failure) -> Failure:
-        """What a connection that broke means: the stream's own error, audio cut off, or only what broke it."""
-        if self._failure:
-            return self._failure
-        cut = self.heard and fault.kind is ErrorKind.CONN_RESET
-        return (self.problem if cut else None) or fault
 
     def facts(self) -> dict[str, object]:
         """What else is worth keeping."""
@@ -86,11 +52,8 @@ class SpeechStream:
             "audio_id": self.audio_id,
             "finish_reason": self.finish_reason,
             "expires_at": self.expires_at,
-            "delivery": "stream",
-            "stream_pieces": len(self.pcm.arrivals),
-            "stream_paused_s": round(self.pcm.paused_s, 6),
         }
-        return {name: value for name, value in facts.items() if value is not None}
+        return {name: value for name, value in facts.items() if value is not None} | self._common_facts()
 
     def _take(self, event: Event) -> None:
         if self._failure or self.is_complete:
@@ -100,7 +63,7 @@ class SpeechStream:
         if event.name == "error" or (envelope and envelope.code):
             self._failure = self._error(event, envelope)
         elif envelope is None:
-            self._failure = _nonsense("an event is not the JSON that was agreed on")
+            self._failure = nonsense("an event is not the JSON that was agreed on")
         if envelope:
             self.request_id = envelope.request_id or self.request_id
             if not self._failure:
@@ -119,7 +82,7 @@ class SpeechStream:
         try:
             samples = base64.b64decode(audio.data or "", validate=True)
         except (binascii.Error, ValueError):
-            self._failure = _nonsense("an event holds audio that is not base64")
+            self._failure = nonsense("an event holds audio that is not base64")
             return
         self.pcm.add(samples, at_s=self._clock.monotonic())
         if envelope.usage and envelope.usage.characters is not None:
@@ -128,7 +91,3 @@ class SpeechStream:
         self.url = audio.url or self.url
         self.expires_at = audio.expires_at or self.expires_at
         self.finish_reason = output.finish_reason or self.finish_reason
-
-
-def _nonsense(detail: str) -> Failure:
-    return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail=detail)

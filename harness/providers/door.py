@@ -6,7 +6,9 @@ what went wrong as data that holds neither key nor signed address.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,14 +23,17 @@ from harness.providers.base import Deadline
 from harness.providers.reply import Fault, Limits, Reply, Watch, tracing
 from harness.providers.transport import Phase, meaning_of
 
-__all__ = ["Door", "Fault", "Limits", "Listener", "Reply", "secret_header"]
+__all__ = ["Door", "Fault", "Interlocutor", "Limits", "Listener", "Reply", "secret_header"]
 
 Listener = Callable[[bytes], None]  # gets each piece of a body as it arrives
 
 log = logging.getLogger(__name__)
 
+Interlocutor = Callable[[str], Sequence[str] | None]  # gets a message, gives the answers to it; None ends the talk
+
 # A reply that drips slower than this once it has begun counts as stalled. Speech at its slowest is 48 kB/s.
 _SLOWEST_BYTES_PER_S: Final = 1024
+_GOODBYE_S: Final = 1.0  # for the other side of a WebSocket to confirm its end; all was said by then
 
 
 class Door:
@@ -52,6 +57,7 @@ class Door:
         self._limits = limits
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self.skew_s: float | None = None  # how far our clock is ahead of the last server's, to the second
 
     async def __aenter__(self) -> Self:
         # limit=0: how many calls are under way is the caller's decision, and a queue here would hide in connect_s.
@@ -114,6 +120,60 @@ class Door:
             meaning = meaning_of(error)
             return Fault(kind=meaning.kind(watch.phase), detail=meaning.detail, sent=watch.phase != Phase.CONNECTING)
 
+    async def talk(self, url: URL, *, deadline: Deadline, interlocutor: Interlocutor) -> Reply | Fault:
+        """A conversation over a WebSocket, until the interlocutor ends it, or why it broke off.
+
+        Args:
+            url: `http` or `https`; the secrets go along.
+            deadline: For everything, connection to last message.
+            interlocutor: Gets every message and gives what to answer.
+
+        Returns:
+            A reply of status 101 and without a body; of another one when the server did not want to talk.
+        """
+        refused = self._addresses.refusal(url)
+        if refused:
+            log.error("request to a forbidden address refused", extra={"host": url.host, "reason": refused})
+            return Fault(kind=ErrorKind.BAD_RESPONSE, detail=f"address refused: {refused}", sent=False)
+        watch = Watch(self._clock)
+        try:
+            if not deadline.left_s():
+                raise TimeoutError
+            async with asyncio.timeout(deadline.left_s()):
+                return await self._converse(url, interlocutor, watch)
+        except aiohttp.WSServerHandshakeError as refusal:
+            return _reply(refusal.status, refusal.headers or {}, b"", watch)
+        except (aiohttp.ClientError, OSError) as error:
+            meaning = meaning_of(error)
+            return Fault(kind=meaning.kind(watch.phase), detail=meaning.detail, sent=watch.phase != Phase.CONNECTING)
+
+    async def _converse(self, url: URL, interlocutor: Interlocutor, watch: Watch) -> Reply | Fault:
+        headers = self._headers(url, keyed=True, body=None)
+        async with self._opened().ws_connect(
+            url,
+            headers=headers,
+            timeout=aiohttp.ClientWSTimeout(ws_receive=self._limits.read_timeout_s, ws_close=_GOODBYE_S),
+            max_msg_size=self._limits.max_reply_bytes,
+        ) as socket:
+            left = self._limits.max_reply_bytes
+            while True:
+                try:
+                    message = await socket.receive()
+                except TimeoutError:  # not the deadline's: that one would cancel us here
+                    return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the conversation stalled", sent=True)
+                watch.phase = Phase.READING
+                if message.type is not aiohttp.WSMsgType.TEXT:
+                    return _broken_off(message, socket.close_code)
+                watch.first_byte_s = watch.elapsed_s() if watch.first_byte_s is None else watch.first_byte_s
+                left -= len(message.data)
+                if left < 0:
+                    return self._too_large()
+                answers = interlocutor(message.data)
+                if answers is None:
+                    return _reply(101, {}, b"", watch)
+                for answer in answers:
+                    await socket.send_str(answer)
+
     def _headers(self, url: URL, keyed: bool, body: bytes | None) -> dict[str, str]:
         # Compression would let a small reply become a huge one; audio hardly shrinks anyway.
         headers = {"Accept-Encoding": "identity", "User-Agent": "voice-cutover"}
@@ -132,45 +192,71 @@ class Door:
         watch: Watch,
         listener: Listener | None,
     ) -> Reply | Fault:
-        if self._session is None:
-            raise RuntimeError("the door is shut; use `async with`")
-        async with self._session.request(
-            method, url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=watch
-        ) as response:
+        async with self._opened().request(method, url, data=body, headers=headers, allow_redirects=False) as response:
             watch.phase = Phase.READING
             content = await self._read(response, watch, listener)
             if isinstance(content, Fault):
                 response.close()  # what is left of the reply is not worth reading to the end
                 return content
-            return Reply(
-                status=response.status,
-                headers={name.lower(): value for name, value in response.headers.items()},
-                body=content,
-                started_s=watch.started_s,
-                connect_s=watch.connect_s,
-                first_byte_s=watch.first_byte_s,
-                total_s=watch.elapsed_s(),
-            )
+            self.skew_s = _skew_s(response.headers.get("Date"), self._clock.now())
+            return _reply(response.status, response.headers, content, watch)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the door is shut; use `async with`")
+        return self._session
+
+    def _too_large(self) -> Fault:
+        detail = f"the reply is larger than {self._limits.max_reply_bytes} bytes"
+        return Fault(kind=ErrorKind.TOO_LARGE, detail=detail, sent=True)
 
     async def _read(self, response: aiohttp.ClientResponse, watch: Watch, listener: Listener | None) -> bytes | Fault:
         """The body, as far as the limits allow."""
         content = bytearray()
         cap = self._limits.max_reply_bytes
-        too_large = Fault(kind=ErrorKind.TOO_LARGE, detail=f"the reply is larger than {cap} bytes", sent=True)
         if (response.content_length or 0) > cap:
-            return too_large
+            return self._too_large()
         async for chunk in response.content.iter_any():
             if watch.first_byte_s is None:
                 watch.first_byte_s = watch.elapsed_s()
             content += chunk
             if len(content) > cap:
-                return too_large
+                return self._too_large()
             if listener is not None:
                 listener(chunk)
             reading_s = watch.elapsed_s() - watch.first_byte_s
             if reading_s > self._limits.read_timeout_s and len(content) < reading_s * _SLOWEST_BYTES_PER_S:
                 return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the reply only dripped", sent=True)
         return bytes(content)
+
+
+def _reply(status: int, headers: Mapping[str, str], body: bytes, watch: Watch) -> Reply:
+    return Reply(
+        status=status,
+        headers={name.lower(): value for name, value in headers.items()},
+        body=body,
+        started_s=watch.started_s,
+        connect_s=watch.connect_s,
+        first_byte_s=watch.first_byte_s,
+        total_s=watch.elapsed_s(),
+    )
+
+
+def _skew_s(date: str | None, now: datetime) -> float | None:
+    """Seconds from a server's time to ours; None when it does not tell its own."""
+    try:
+        return (now - parsedate_to_datetime(date or "")).total_seconds()
+    except (TypeError, ValueError, IndexError, OverflowError):  # none, nonsense, or a time of no zone
+        return None
+
+
+def _broken_off(message: aiohttp.WSMessage, close_code: int | None) -> Fault:
+    """Why a conversation ended that was not over."""
+    if close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+        return Fault(kind=ErrorKind.TOO_LARGE, detail="a message passed the size cap", sent=True)
+    if message.type in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.ERROR):
+        return Fault(kind=ErrorKind.BAD_RESPONSE, detail="a message is not text", sent=True)
+    return Fault(kind=ErrorKind.CONN_RESET, detail=f"the conversation was closed (code {close_code})", sent=True)
 
 
 def secret_header(secret: SecretStr, variable: str) -> str:

@@ -25,6 +25,7 @@ from harness.providers.modal_health import Health, HealthCheck
 from harness.providers.modal_openai import openai_order_for
 from harness.providers.modal_terms import Order, objection_to, order_for
 from harness.providers.pricing import PriceList
+from harness.providers.reply import Fault
 from harness.providers.retry import RetryPolicy
 from harness.speech import SpeechRequest, Voice
 
@@ -64,6 +65,7 @@ class ModalProvider:
             max_reply_bytes=settings.max_reply_bytes,
         )
         secrets = _secrets(settings.key, settings.secret)
+        self._base = base
         self._settings = settings
         self._prices = prices
         self._references = references
@@ -123,6 +125,17 @@ class ModalProvider:
     async def health(self) -> Health | Failure:
         """How the deployment is; asked rarely, since asking can start a GPU and that is billed."""
         return await self._health.ask(Deadline(self._clock, self._settings.deadline_s))
+
+    async def reach(self) -> int | Failure:
+        """The status of a call without the key, which proxy authorization refuses with 401 before any GPU is started."""
+        url = self._base / "health"
+        reply = await self._door.send("GET", url, deadline=Deadline(self._clock, self._settings.read_timeout_s))
+        return reply.failure if isinstance(reply, Fault) else reply.status
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """How far our clock is ahead of the deployment's; None before its first reply."""
+        return self._door.skew_s
 
     def _gpu_microusd(self, gpu_s: float) -> int | None:
         return self._prices.microusd(self.name, self._settings.region, self._settings.gpu, "gpu_s", gpu_s)

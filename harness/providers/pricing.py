@@ -57,6 +57,11 @@ class PriceList:
             raise ConfigError(f"{path}: not valid TOML: {error}") from None
         return cls(_rows(path, tables), hashlib.sha256(content).hexdigest())
 
+    def find(self, provider: str, region: str, item: str, unit: str) -> Price | None:
+        """The row that prices an item in a region; None when there is none."""
+        here = self._prices.get((provider, region, item, unit))
+        return here or self._prices.get((provider, _ANYWHERE, item, unit))
+
     def microusd(self, provider: str, region: str, item: str, unit: str, units: float) -> int | None:
         """The cost of `units` in micro-dollars, rounded up; None when the price is unknown.
 
@@ -65,7 +70,7 @@ class PriceList:
         """
         if not math.isfinite(units) or units < 0:
             raise ValueError(f"{units} {unit} cannot be priced")
-        price = self._prices.get((provider, region, item, unit)) or self._prices.get((provider, _ANYWHERE, item, unit))
+        price = self.find(provider, region, item, unit)
         if price is None:
             return None
         exact = price.usd * 1_000_000 * Decimal(str(units)) / price.per

@@ -21,6 +21,7 @@ from harness.providers.enrolment import Enrolment
 from harness.providers.pcm_stream import PcmStream
 from harness.providers.pricing import PriceList
 from harness.providers.qwen_terms import language_name, model_for, objection_to, preset_name
+from harness.providers.realtime import Wish
 from harness.providers.retry import RetryPolicy
 from harness.providers.voice_pool import PoolVoice
 from harness.providers.voices import VoiceRegistry
@@ -148,6 +149,11 @@ class QwenProvider:
         """Every voice in the account; free, so it also tells whether key and address are right."""
         return await self._enrolment.listed(deadline=Deadline(self._clock, self._settings.deadline_s))
 
+    @property
+    def clock_skew_s(self) -> float | None:
+        """How far our clock is ahead of the provider's; None before its first reply."""
+        return self._door.skew_s
+
     async def voice_pool(self) -> list[PoolVoice] | Failure:
         """Every voice of the account with whose it is; free."""
         return await self._enrolment.pool(deadline=Deadline(self._clock, self._settings.deadline_s))
@@ -229,16 +235,7 @@ class QwenProvider:
         counted = draft.counted_chars
 
         async def send() -> Answer[Spoken]:
-            answer = await self._api.speak(
-                model=speaker.model,
-                text=request.spoken_text,
-                voice=speaker.voice,
-                language_type=language_name(request.language),
-                instructions=request.instructions,
-                deadline=deadline,
-                stream=self._streams(request),
-            )
-            return self._priced(answer, speaker.model, counted)
+            return self._priced(await self._say(request, speaker, deadline), speaker.model, counted)
 
         worst = self._chars_microusd(speaker.model, counted)
         spoken = await draft.attempts.pay("speak", send, worst_microusd=worst)
@@ -248,6 +245,27 @@ class QwenProvider:
             return spoken
         self._note(spoken, draft)
         return await self._audio_of(spoken, draft, deadline)
+
+    async def _say(self, request: SpeechRequest, speaker: _Speaker, deadline: Deadline) -> Answer[Spoken]:
+        """One attempt, by the protocol that was chosen."""
+        language = language_name(request.language)
+        if self._settings.delivery is QwenDelivery.REALTIME:
+            wish = Wish(
+                text=request.spoken_text,
+                voice=speaker.voice,
+                language_type=language,
+                instructions=request.instructions,
+            )
+            return await self._api.speak_realtime(wish, model=speaker.model, deadline=deadline)
+        return await self._api.speak(
+            model=speaker.model,
+            text=request.spoken_text,
+            voice=speaker.voice,
+            language_type=language,
+            instructions=request.instructions,
+            deadline=deadline,
+            stream=self._streams(request),
+        )
 
     def _streams(self, request: SpeechRequest) -> bool:
         delivery = self._settings.delivery

@@ -1,6 +1,7 @@
 """What comes back through the door: a reply with its times, or why there is none; and what one may take."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,9 @@ from harness.exchanges import Failure
 from harness.providers.transport import Phase
 
 __all__ = ["Fault", "Limits", "Reply", "Watch", "tracing"]
+
+
+_WATCHING: "ContextVar[Watch]" = ContextVar("watching")  # the request under way in this task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Watch:
         self.connect_s: float | None = None
         self.first_byte_s: float | None = None
         self.phase = Phase.CONNECTING
+        _WATCHING.set(self)  # a WebSocket's handshake cannot hand anything to the hooks
 
     def elapsed_s(self) -> float:
         """Seconds since it began."""
@@ -77,24 +82,25 @@ class Watch:
 
 
 def tracing() -> aiohttp.TraceConfig:
-    """Hooks that tell a request's `Watch` when its connection was opened.
+    """Hooks that tell the request's `Watch` when its connection was opened.
 
-    No other hook is set: each chunk would cost a call, and first and last byte are seen better while reading.
+    None is set for each chunk: it would cost a call, and first and last byte are seen better while reading.
     """
 
-    def watch_of(context: SimpleNamespace) -> Watch:
-        watch: Watch = context.trace_request_ctx
-        return watch
-
     async def opened(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        watch = watch_of(context)
+        watch = _WATCHING.get()
         watch.connect_s = watch.elapsed_s()
         watch.phase = Phase.WAITING
 
     async def reused(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
-        watch_of(context).phase = Phase.WAITING
+        _WATCHING.get().phase = Phase.WAITING
+
+    async def redirected(_: aiohttp.ClientSession, context: SimpleNamespace, redirect: Any) -> None:
+        # A WebSocket's handshake follows redirects and cannot be told not to; the key would be on its way.
+        raise aiohttp.ClientPayloadError("a redirect is not followed")
 
     config = aiohttp.TraceConfig()
     config.on_connection_create_end.append(opened)
     config.on_connection_reuseconn.append(reused)
+    config.on_request_redirect.append(redirected)
     return config

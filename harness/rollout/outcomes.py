@@ -69,7 +69,7 @@ def from_line(line: bytes) -> LiveOutcome:
     try:
         at_s, process, operation, lane, kind, slow, caller_failed, microusd, chars, troubles, change = json.loads(line)
         if not math.isfinite(at_s):
-            raise ValueError("no time")
+            raise ValueError
         return LiveOutcome(
             at_s=float(at_s),
             process=str(process),
@@ -83,5 +83,5 @@ def from_line(line: bytes) -> LiveOutcome:
             troubles=None if troubles is None else tuple(AudioTrouble(each) for each in troubles),
             change=None if change is None else BreakerChange(change),
         )
-    except (TypeError, RecursionError) as error:
-        raise ValueError("no outcome") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError("no outcome in this line") from error

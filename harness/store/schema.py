@@ -148,9 +148,13 @@ _FEATURES = Table(
         Column("more", "JSON", "further numbers by name"),
         Column("true_peak_db", "DOUBLE", "highest point between samples, oversampled to 96 kHz, dB full scale"),
         Column("loudness_range_lu", "DOUBLE", "loudness range, EBU Tech 3342; null below 3 s"),
-        Column("snr_db", "DOUBLE", "speech level over the quiet between words, at most 96; small without pauses"),
-        Column("level_spread_db", "DOUBLE", "10th to 90th percentile of the level of speech"),
-        Column("ending_db", "DOUBLE", "last 20 ms of speech over the speech level: near 0 is cut off in a word"),
+        Column("snr_db", "DOUBLE", "speech level over the quietest 3 %, at most 96; small where nothing is quiet"),
+        Column("level_spread_db", "DOUBLE", "standard deviation of the level of speech, in blocks of 10 ms"),
+        Column(
+            "ending_db",
+            "DOUBLE",
+            "loudest of the last 50 ms of speech over the speech level: near 0 is cut off in a word",
+        ),
         Column("syllables_per_s", "DOUBLE", "syllables by active_s, counted by peaks of energy"),
         Column("flux_db", "DOUBLE", "mean rise of a mel band from frame to frame: strength of onsets"),
         Column(

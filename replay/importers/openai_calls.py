@@ -43,7 +43,7 @@ def speech(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
         PROVIDER,
         operation="generate",
         text=text,
-        voice_kind="clone" if recording else "preset",
+        voice_kind="clone" if recording or text_at(body, "task_type") == "Base" else "preset",
         voice_id=_voice_name(body) or (named_by(recording) if recording else required(None, "voice")),
         recording=recording,
         transcript=text_at(body, "ref_text") if recording else None,

@@ -164,3 +164,40 @@ def test_the_command_says_a_mistake_in_one_sentence(home: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"cutover: {home / 'none.toml'}: cannot be read")
     assert len(done.stderr.splitlines()) == 1
+
+
+class TestReports:
+    def test_every_report_is_written_in_one_go(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = {name: tmp_path / f"verdict.{name}" for name in ("html", "junit", "openmetrics", "record")}
+        monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+
+        result = run_verdict(*(part for name, path in files.items() for part in (f"--{name}", str(path))))
+
+        assert result.exit_code == 0
+        heads = {name: path.read_text().splitlines()[0] for name, path in files.items()}
+        assert heads == {
+            "html": "<!doctype html>",
+            "junit": '<?xml version="1.0" encoding="utf-8"?>',
+            "openmetrics": "# TYPE cutover_verdict stateset",
+            "record": "{",
+        }
+        assert (tmp_path / "summary.md").read_text().startswith("**GO** ")
+        assert run.judgement.exists()
+
+    @pytest.mark.usefixtures("run")
+    def test_a_record_is_verified_until_a_number_of_it_is_changed(self, tmp_path: Path) -> None:
+        record = tmp_path / "record.json"
+        run_verdict("--record", str(record))
+
+        same = run_verdict("--verify", str(record))
+        record.write_text(record.read_text().replace('"decision": "go"', '"decision": "no-go"'))
+        other = run_verdict("--verify", str(record))
+
+        assert (same.exit_code, same.stdout) == (0, "not signed\nevery number came out the same\n")
+        assert other.exit_code == 4
+        assert 'differs: verdict.decision: recorded "no-go", found "go"' in other.stdout
+
+    @pytest.mark.usefixtures("run")
+    def test_a_key_without_a_record_is_a_mistake(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="name its file with --record"):
+            run_verdict("--sign-key", str(tmp_path / "key.pem"))

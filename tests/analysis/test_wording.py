@@ -10,7 +10,9 @@ DEMO = Thresholds.load(PROJECT / "data" / "demo" / "thresholds.toml")
 
 def viewed(count: int = 400, **candidate: object) -> View:
     control = {"cost_microusd": 4_500}
-    return view_of(judge(some_evidence(some_pairs(count, control=control, candidate=candidate)), DEMO))
+    languages = ["ja" if index < count // 4 else "en" for index in range(count)]
+    pairs = some_pairs(count, control=control, candidate=candidate, language=languages)
+    return view_of(judge(some_evidence(pairs), DEMO))
 
 
 def test_a_failed_gate_tells_the_limit_from_which_it_would_pass() -> None:
@@ -20,7 +22,7 @@ def test_a_failed_gate_tells_the_limit_from_which_it_would_pass() -> None:
 
     high = view["operations"][0]["findings"][0]["high"]
     assert line.startswith(f"generate error_rate would pass from a limit of {high:.2f} % on, {high - 4.5:.2f} % above")
-    assert "worst in voice=voice-" in line
+    assert line.endswith("; worst in language=ja: +60.00 pp of 100 pairs")
 
 
 def test_a_gate_that_only_waits_for_pairs_says_how_much_it_has_to_spare() -> None:

@@ -129,7 +129,9 @@ def fading(y: Sound, decibels: float, rng: np.random.Generator) -> Sound:
 
 
 def shifted(y: Sound, semitones: float, rng: np.random.Generator) -> Sound:
-    return librosa.effects.pitch_shift(y, sr=RATE_HZ, n_steps=semitones)
+    """Another pitch and formants, the level kept: the phase vocoder would lower it by itself."""
+    moved = librosa.effects.pitch_shift(y, sr=RATE_HZ, n_steps=semitones)
+    return moved * (np.std(y) / np.std(moved))
 
 
 def wrong_rate(y: Sound, percent: float, rng: np.random.Generator) -> Sound:

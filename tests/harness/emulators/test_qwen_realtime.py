@@ -42,12 +42,10 @@ FINISH: Message = {"event_id": "e5", "type": "session.finish"}
 
 async def heard(caller: Caller, *messages: Message | str, path: str = REALTIME) -> list[Message]:
     """All that the server says when it is told these, until it closes."""
-    answers = []
     async with caller._session.ws_connect(caller.base_url + path, headers=KEY) as socket:
         for message in messages:
             await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-        async for frame in socket:
-            answers.append(json.loads(frame.data))
+        answers = [json.loads(frame.data) async for frame in socket]
     assert socket.close_code == 1000
     return answers
 

@@ -18,6 +18,7 @@ from harness.providers.base import Deadline
 from harness.providers.door import Door, Fault, Limits, Reply, secret_header
 from tests.harness.providers.stubs import (
     CANARY,
+    Script,
     a_raw_server,
     a_server,
     connections,
@@ -406,3 +407,110 @@ def test_a_key_that_fits_no_header_is_told_by_its_variable_and_never_shown(value
 
 def test_a_key_copied_with_its_line_break_is_mended() -> None:
     assert secret_header(SecretStr("sk-abc\n"), "V") == "sk-abc"
+
+
+class Talk:
+    """A WebSocket server that says its lines, answers what it is told, and then leaves in some way."""
+
+    def __init__(self, *lines: str, then: str = "wait") -> None:
+        self.heard: list[str] = []
+        self.key: str | None = None
+        self._lines = lines
+        self._then = then
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.key = request.headers.get("Authorization")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        for line in self._lines:
+            await socket.send_str(line)
+        if self._then == "binary":
+            await socket.send_bytes(b"x")
+        if self._then == "abort" and request.transport:
+            request.transport.abort()
+        elif self._then == "close":
+            await socket.close(code=1011)
+        self.heard = [message.data async for message in socket]
+        return socket
+
+
+async def talked(open_door: OpenDoor, server: Script, deadline: Deadline, **limits: Any) -> Any:
+    """What comes of a talk that ends with the line "bye"."""
+    lines: list[str] = []
+
+    def interlocutor(line: str) -> list[str] | None:
+        lines.append(line)
+        return None if line == "bye" else [f"{line}?"]
+
+    door = await open_door(server.url, **limits)
+    return lines, await door.talk(URL(server.url), deadline=deadline, interlocutor=interlocutor)
+
+
+async def test_a_conversation_goes_on_until_it_is_over(open_door: OpenDoor, deadline: Deadline) -> None:
+    talk = Talk("hello", "bye")
+    async with a_server(talk) as server:
+        lines, reply = await talked(open_door, server, deadline)
+
+    assert lines == ["hello", "bye"]
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.body) == (101, b"")
+    assert reply.first_byte_s is not None
+    assert talk.heard == ["hello?"]
+    assert talk.key == f"Bearer {CANARY}"
+
+
+@pytest.mark.parametrize(
+    ("talk", "limits", "kind"),
+    [
+        pytest.param(Talk("hello", then="close"), {}, ErrorKind.CONN_RESET, id="closed by the other side"),
+        pytest.param(Talk("hello", then="abort"), {}, ErrorKind.CONN_RESET, id="torn"),
+        pytest.param(Talk("hello"), {"read_timeout_s": 0.05}, ErrorKind.TIMEOUT_READ, id="stalled"),
+        pytest.param(Talk(then="binary"), {}, ErrorKind.BAD_RESPONSE, id="bytes instead of text"),
+        pytest.param(Talk("x" * 60, "y" * 60), {"max_reply_bytes": 100}, ErrorKind.TOO_LARGE, id="too much in all"),
+        pytest.param(Talk("x" * 200), {"max_reply_bytes": 100}, ErrorKind.TOO_LARGE, id="too much at once"),
+    ],
+)
+async def test_a_conversation_that_breaks_off_is_told_by_how(
+    open_door: OpenDoor, deadline: Deadline, talk: Talk, limits: dict[str, Any], kind: ErrorKind
+) -> None:
+    async with a_server(talk) as server:
+        _, fault = await talked(open_door, server, deadline, **limits)
+
+    assert isinstance(fault, Fault)
+    assert (fault.kind, fault.sent) == (kind, True)
+
+
+async def test_the_deadline_bounds_a_conversation(open_door: OpenDoor) -> None:
+    async with a_server(Talk("hello")) as server:
+        _, fault = await talked(open_door, server, Deadline(SystemClock(), 0.1))
+
+    assert isinstance(fault, Fault)
+    assert fault.kind is ErrorKind.TIMEOUT_TOTAL
+
+
+async def test_a_server_that_does_not_want_to_talk_is_told_by_its_status(
+    open_door: OpenDoor, deadline: Deadline
+) -> None:
+    async with a_server(says({"code": "InvalidApiKey"}, 401)) as server:
+        _, reply = await talked(open_door, server, deadline)
+
+    assert isinstance(reply, Reply)
+    assert reply.status == 401
+
+
+async def test_no_handshake_follows_a_redirect(open_door: OpenDoor, deadline: Deadline) -> None:
+    elsewhere = Talk("bye")
+    async with a_server(elsewhere) as other, a_server(sends(b"", 302, location=f"{other.url}/x")) as server:
+        _, fault = await talked(open_door, server, deadline, also=(other.authority,))
+
+    assert isinstance(fault, Fault)
+    assert other.seen == []
+
+
+async def test_no_conversation_with_a_forbidden_address(open_door: OpenDoor, deadline: Deadline) -> None:
+    door = await open_door("http://127.0.0.1:9")
+    with connections() as made:
+        fault = await door.talk(URL("https://example.com"), deadline=deadline, interlocutor=lambda _: None)
+
+    assert isinstance(fault, Fault)
+    assert (fault.sent, made) == (False, [])

@@ -695,7 +695,11 @@ class TestAgainstTheStandIn:
                 home=tmp_path,
                 prices=PRICES,
                 allow_hosts=frozenset({URL(standin.base_url).authority}),
-                XX
+                qwen=QwenSettings(
+                    base_url=standin.base_url,
+                    api_key=SecretStr(f"sk-{'0' * 32}"),
+                    allow_voice_creation=True,
+                ),
             )
             for account in ("one", "one", "other", None):
                 async with open_provider(
@@ -867,3 +871,55 @@ async def test_a_preset_that_does_not_exist_is_nothing_to_forget(open_qwen: Open
         await asked(await open_qwen(api.url), WISH)
 
     assert list(registry.all()) == ["qwen-tts-vc-voice-1"]
+
+
+async def test_realtime_speech_comes_over_a_conversation_with_models_of_its_own(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
+        exchange = await asked(provider, WISH, till)
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert exchange.model == "qwen3-tts-flash-realtime"
+    assert exchange.facts["delivery"] == "realtime"
+    assert exchange.usage.reported_chars == 21
+    assert exchange.timing.first_byte_s is not None
+    assert exchange.timing.first_audio_s is not None
+    assert len(till.admitted) == 1
+
+
+async def test_a_voice_made_for_realtime_is_another_than_the_one_for_files(
+    open_qwen: OpenQwen, anna: Voice, registry: VoiceRegistry
+) -> None:
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        for delivery in ("file", "realtime"):
+            provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
+            await provider.prepare_voice(anna, language="en", admission=Till(), deadline=Deadline(SystemClock(), 9.0))
+        exchange = await asked(provider, a_request(voice=anna))
+
+    assert [key.target_model for key in registry.all().values()] == [
+        "qwen3-tts-vc-2026-01-22",
+        "qwen3-tts-vc-realtime-2026-01-15",
+    ]
+    assert exchange.outcome == "ok"
+
+
+async def test_a_refused_handshake_is_an_outcome(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with a_server(says({"code": "InvalidApiKey"}, 401)) as api:
+        exchange = await asked(await open_qwen(api.url, delivery="realtime"), WISH, till)
+
+    assert exchange.outcome == "auth"
+    assert till.amounts == [0]
+    assert [(seen.path, seen.query) for seen in api.seen] == [("/api-ws/v1/realtime", "model=qwen3-tts-flash-realtime")]
+
+
+@pytest.mark.parametrize("scenario", ["stream", "realtime"])
+async def test_the_stand_in_streams_what_the_file_would_hold(open_qwen: OpenQwen, scenario: str) -> None:
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=scenario)
+        exchange = await asked(provider, WISH)
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert exchange.result.sample_rate_hz == 24_000
+    assert len(exchange.result.audio) > 24_000
