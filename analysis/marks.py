@@ -82,19 +82,20 @@ def control_p95_s(gate: Conditions, pairs: pl.DataFrame) -> float | None:
     """Control's frozen 95th percentile of the gate's timing; None for audio, and without any finite time."""
     if not is_about_time(gate):
         return None
-    return frozen_reference_s(pairs.filter(timed("control", "candidate")), gate.conditions[0].feature, 0.95)
+    return frozen_reference_s(pairs, gate.conditions[0].feature, 0.95)
 
 
 def frozen_reference_s(pairs: pl.DataFrame, feature: str, quantile: float) -> float | None:
-    """A quantile of control's times in the earliest pairs; None without any finite time."""
-    columns = ["control_sent_at", "capture_id", "control_outcome", f"control_{feature}"]
-    earliest = pairs.select(columns).bottom_k(_REFERENCE_PAIRS, by=["control_sent_at", "capture_id"])
-    return order_statistic(earliest.select(seconds("control", feature)).to_series().to_numpy(), quantile)
+    """A quantile of control's times in the earliest pairs that were timed; None without any finite time."""
+    timed_pairs = pairs.lazy().filter(timed("control", "candidate"))
+    times = timed_pairs.select("control_sent_at", "capture_id", time_s=seconds("control", feature))
+    earliest = times.bottom_k(_REFERENCE_PAIRS, by=["control_sent_at", "capture_id"]).collect()
+    return order_statistic(earliest["time_s"].to_numpy(), quantile)
 
 
 def _tail_marks(gate: PairedTail, pairs: pl.DataFrame) -> Marks:
     among = timed("control", "candidate")
-    reference_s = frozen_reference_s(pairs.filter(among), gate.feature, gate.quantile)
+    reference_s = frozen_reference_s(pairs, gate.feature, gate.quantile)
     limit_s = float("inf") if reference_s is None else reference_s
     return Marks(
         seconds("candidate", gate.feature) > gate.ratio_max * limit_s,

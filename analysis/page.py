@@ -29,7 +29,8 @@ h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child, td.text, th.text { text-align: left; }
+th.text, td.text { text-align: left; }
+td:not(.text) { white-space: nowrap; }
 svg { width: 100%; height: auto; font-size: 12px; fill: currentColor; }
 audio { width: 14rem; height: 2.2rem; }
 @media print { body { max-width: none; margin: 0; } audio { display: none; } tr, svg { break-inside: avoid; } }

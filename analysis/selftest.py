@@ -20,10 +20,12 @@ from analysis.shares import fewest_for
 from harness.judgement import Outcome
 from harness.speech import Operation
 
-__all__ = ["MIN_NOISE_PAIRS", "SelfTest", "self_test"]
+__all__ = ["MIN_NOISE_PAIRS", "SelfTest", "self_test", "spoil"]
 
 MIN_NOISE_PAIRS: Final = 100  # below, half of them spoilt need not be proof enough for every gate
-_MOST_PAIRS: Final = 2_000  # more sharpen the sensitivity little and cost time
+# The newest pairs; more sharpen the test little and cost time.
+_MOST_MOVED: Final = 10_000
+_MOST_PAIRS: Final = 2_000
 _SHARES: Final = (0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5)  # spoilt, smallest first
 _SEED: Final = 20261123  # which requests are spoilt: the same on every judging of the same evidence
 
@@ -50,13 +52,15 @@ def self_test(scene: Scene, gates: Mapping[str, Gate]) -> SelfTest:
     tested = {name: gate for name, gate in gates.items() if gate.blocking}
     if noise.height < MIN_NOISE_PAIRS:
         return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=None, caught_from={})
-    twins = noise.with_columns(pl.col("^repeat_.*$").name.map(lambda name: name.replace("repeat_", "candidate_", 1)))
-    stage = scene._replace(pairs=twins, noise_pairs=noise)
+    newest = noise.tail(_MOST_MOVED)
+    twins = newest.with_columns(pl.col("^repeat_.*$").name.map(lambda name: name.replace("repeat_", "candidate_", 1)))
+    stage = scene._replace(pairs=twins, noise_pairs=newest)
     fault = _moved(stage, tested)
     caught: dict[str, float] = {}
     if fault is None:
-        usable = twins.filter(heard("control", "candidate")).head(_MOST_PAIRS)
-        caught, fault = _spoil_and_judge(stage._replace(pairs=usable), tested)
+        usable = twins.filter(heard("control", "candidate")).tail(_MOST_PAIRS)
+        repeats = newest.filter(heard("control", "repeat")).tail(_MOST_PAIRS)
+        caught, fault = _spoil_and_judge(stage._replace(pairs=usable, noise_pairs=repeats), tested)
     return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=fault, caught_from=caught)
 
 

@@ -56,7 +56,7 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
             name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts, forecast=needs
         )
     candidate_s = times["candidate"].to_numpy()
-    reference_s = frozen_reference_s(scene.pairs.filter(among), gate.feature, gate.quantile)
+    reference_s = frozen_reference_s(scene.pairs, gate.feature, gate.quantile)
     tail = Tail(times["control"].to_numpy(), candidate_s, gate.quantile, reference_s=reference_s)
     claims = [proofs.prove_tail(tail, gate.quantile, gate.ratio_max, scene.bar)]
     if gate.abs_max_s is not None:

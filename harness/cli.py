@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "verdict": Entry("analysis.verdict_cli:verdict", "Judge a run: may we cut over?"),
     "dashboard": Entry("dashboard.cli:dashboard", "Look at runs in the browser, on this machine only."),
     "runs": Entry("replay.runs_cli:runs", "List runs and rebuild their databases."),
+    "doctor": Entry("harness.doctor_cli:doctor", "Check whether a live run could begin."),
+    "voices": Entry("harness.voices_cli:voices", "List the voices that replays made, and clear them away."),
     "emulate": Entry("harness.emulators.cli:emulate", "Run a stand-in provider as a server."),
 }
 

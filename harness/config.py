@@ -119,6 +119,7 @@ class ModalSettings(_Section):
     base_url: str | None = None
     key: SecretStr | None = None
     secret: SecretStr | None = None
+    api_key: SecretStr | None = None  # what vLLM itself asks for when started with --api-key
     account: str | None = None
     region: str = "us-east"
     model: str = "Qwen3-TTS-12Hz-1.7B-Base"

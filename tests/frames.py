@@ -32,9 +32,9 @@ _SIDE: dict[str, Column] = {
     "clipped_share": 0.0,
 }
 _TYPES = {
-    "outcome": pl.String,
+    "outcome": pl.Categorical,
     "attempts": pl.Int32,
-    "audio_outcome": pl.String,
+    "audio_outcome": pl.Categorical,
     "sent_at": pl.Datetime("us", "UTC"),
     "cost_microusd": pl.Int64,
 }

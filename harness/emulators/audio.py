@@ -51,14 +51,15 @@ def pcm_of(wav: bytes) -> bytes:
 
 
 def encode(samples: Samples, *, extension: str, rate_hz: int) -> bytes:
-    """`samples` (at `RATE_HZ`) as `wav`, `pcm`, `mp3` or `opus` (in Ogg) at `rate_hz`."""
+    """`samples` (at `RATE_HZ`) as `wav`, `pcm`, `flac`, `mp3` or `opus` (in Ogg) at `rate_hz`."""
     if rate_hz != RATE_HZ:
         samples = soxr.resample(samples, RATE_HZ, rate_hz)
     if extension == "pcm":
         return _pcm16(samples)
     if extension == "wav":
         return encode_wav(samples, rate_hz=rate_hz)
-    container, subtype = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}[extension]
+    containers = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}
+    container, subtype = containers[extension]
     file = io.BytesIO()
     soundfile.write(file, samples, rate_hz, format=container, subtype=subtype)
     return file.getvalue()

@@ -11,13 +11,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from harness.emulators.latency import DEPLOYMENTS
-from harness.emulators.options import ModalOptions, QwenOptions
+from harness.emulators.options import Dialect, ModalOptions, QwenOptions
 from harness.emulators.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ _AUDIO_PORT: Final = 8103
 def emulate() -> None:
     """Run a stand-in provider: the real wire format, synthetic voices, no bill.
 
-    What it billed and was asked shows at /_standin/meter; a POST to /_standin/reset begins anew.
+    What it billed and was asked shows at /_standin/meter; a POST to /_standin/reset begins anew. Faults are injected by
+    --faults FILE, by a POST of such a script to /_standin/faults, or by the header X-Standin-Fault of one request.
     """
 
 
@@ -57,6 +59,11 @@ def _common(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
             "--account",
             type=click.Path(dir_okay=False, path_type=Path),
             help="Keep bill and voices in this file, and find them there again.",
+        ),
+        click.option(
+            "--faults",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help='Inject the faults of this JSON file; {"faults": [{"fault": "rate-quota", "times": 2}]}.',
         ),
         click.option("--until-stdin-closes", is_flag=True, help="End with the program that started this one."),
         click.option("--json", "as_json", is_flag=True, help="Print the addresses as JSON."),
@@ -85,6 +92,16 @@ def _common(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     default=180.0,
     show_default=True,
     help="Quota of each model, in minutes of the real service.",
+)
+@click.option(
+    "--requests-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Quota of each model also by the second  [default: none].",
+)
+@click.option(
+    "--ramp-factor",
+    type=click.FloatRange(min=1),
+    help="Refuse (BurstRate) more than so many times the requests of ten seconds ago  [default: never].",
 )
 @click.option(
     "--max-chars",
@@ -121,14 +138,29 @@ def qwen(
     show_default=True,
     help="Whose measured latency to take.",
 )
-def modal(as_json: bool, until_stdin_closes: bool, key: str | None, secret: str | None, **options: Any) -> None:
+@click.option(
+    "--dialect",
+    type=click.Choice([dialect.value for dialect in Dialect]),
+    default=Dialect.ENDPOINTS.value,
+    show_default=True,
+    help="endpoints: an app of one's own; openai: vLLM-Omni's API.",
+)
+@click.option("--api-key", help="Ask for this key too, as vLLM does; with --dialect openai.")
+def modal(
+    as_json: bool, until_stdin_closes: bool, key: str | None, secret: str | None, dialect: str, **options: Any
+) -> None:
     """Stand in for the legacy path: open Qwen3-TTS, self-hosted on Modal."""
     from harness.emulators.server import running_modal
 
     if (key is None) != (secret is None):
         raise click.UsageError("--key and --secret belong together; give both or neither")
-    chosen = ModalOptions(key=key, secret=secret, **options)
-    _serve(running_modal(chosen), _modal_advice, as_json=as_json, until_stdin_closes=until_stdin_closes)
+    chosen = ModalOptions(key=key, secret=secret, dialect=Dialect(dialect), **options)
+    _serve(
+        running_modal(chosen),
+        partial(_modal_advice, dialect=chosen.dialect),
+        as_json=as_json,
+        until_stdin_closes=until_stdin_closes,
+    )
 
 
 def _serve(
@@ -185,10 +217,10 @@ def _qwen_advice(standin: "Standin") -> str:
     )
 
 
-def _modal_advice(standin: "Standin") -> str:
+def _modal_advice(standin: "Standin", *, dialect: Dialect) -> str:
     return (
         "Use it from another terminal with\n"
-        f"  export CUTOVER_MODAL__BASE_URL={standin.base_url}\n"
+        f"  export CUTOVER_MODAL__BASE_URL={standin.base_url} CUTOVER_MODAL__DIALECT={dialect}\n"
         f"  export CUTOVER_ALLOW_HOSTS={standin.base_url.removeprefix('http://')}"
         "  # with the other stand-in's addresses, separated by commas\n"
         "Next: cutover replay CAPTURES"

@@ -1,6 +1,5 @@
 """The legacy path as a web application: open Qwen3-TTS behind Modal's web endpoints (providers.md B1, B4)."""
 
-import asyncio
 from typing import Any, Final
 
 from aiohttp import web
@@ -26,17 +25,19 @@ from harness.emulators.modal_bodies import (
     required_short,
 )
 from harness.emulators.modal_calls import FunctionCall
+from harness.emulators.modal_holding import Holding, plain_audio
 from harness.emulators.modal_work import GpuWork
-from harness.emulators.options import ModalOptions
+from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.scenarios import conduct_in
 from harness.emulators.sites import Handler, application, meter_routes
 from harness.emulators.studio import Studio
+from harness.emulators.vllm import OpenAiSpeech
+from harness.emulators.vllm_bodies import as_openai_errors, refuse_as_openai
 from harness.speech import LANGUAGES
 
 __all__ = ["modal_application"]
 
 _MAX_BODY_BYTES: Final = 64 << 20  # Modal's own limit is not documented (providers.md F)
-_CALL_ID: Final = "__modal_function_call_id"
 
 
 def modal_application(
@@ -48,12 +49,24 @@ def modal_application(
         UsageError: The scenario or the model is unknown.
     """
     conduct_in(options.scenario, "modal")  # healthy in all of them; a misspelt name stops here
-    endpoints = Endpoints(options, GpuWork(options, account=account, studio=studio, clock=clock), clock=clock)
-    routes = [*endpoints.routes(), *meter_routes(account, script.reset), *fault_routes(script)]
+    work = GpuWork(options, account=account, studio=studio, clock=clock)
+    if options.dialect is Dialect.VLLM:
+        speech = OpenAiSpeech(options, work, clock=clock)
+        routes, explain, refusing = speech.routes(), as_openai_errors, refuse_as_openai
+    else:
+        speech = None
+        routes, explain, refusing = Endpoints(options, work, clock=clock).routes(), explained, refuse
+
+    def begin_anew() -> None:
+        script.reset()
+        if speech:
+            speech.begin_anew()
+
+    routes += [*meter_routes(account, begin_anew), *fault_routes(script)]
     layers = [
-        explained,
+        explain,
         _authorization(options.key, options.secret),
-        faulty(script, Side.API, Side.AUDIO, refuse=refuse, clock=clock),
+        faulty(script, Side.API, Side.AUDIO, refuse=refusing, clock=clock),
     ]
     return application(account, routes, layers=layers, max_body_bytes=_MAX_BODY_BYTES)
 
@@ -80,12 +93,13 @@ class Endpoints:
         self._options = options
         self._work = work
         self._clock = clock
+        self._holding = Holding(options, work.calls, clock=clock)
 
     def routes(self) -> list[web.RouteDef]:
         """Every path of the app; what is slow can also be asked for again by the id of its call."""
         spoken = {"/clone": self._clone, "/design": self._design, "/generate": self._generate}
         routes = [web.post(path, handler) for path, handler in spoken.items()]
-        routes += [web.get(path, self._wait_again) for path in spoken]
+        routes += [web.get(path, self._holding.again) for path in spoken]
         return [
             *routes,
             web.post("/submit-job", self._submit),
@@ -96,12 +110,14 @@ class Endpoints:
         ]
 
     async def _clone(self, request: web.Request) -> web.StreamResponse:
-        return await self._held(request, self._start_clone(await read_body(request, CloneBody)))
+        return await self._holding.held(request, self._start_clone(await read_body(request, CloneBody)), plain_audio)
 
     async def _design(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, DesignBody)
         text, description = required_short(body.text, "text"), required_short(body.instruct, "instruct")
-        return await self._held(request, self._work.design(text, language_of(body.language), description))
+        return await self._holding.held(
+            request, self._work.design(text, language_of(body.language), description), plain_audio
+        )
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, GenerateBody)
@@ -109,7 +125,7 @@ class Endpoints:
         if speaker.casefold() not in (known.casefold() for known in SPEAKERS):
             raise Problem(400, f"Unsupported speaker: {speaker}. Supported: {', '.join(SPEAKERS)}")
         call = self._work.generate(text, language_of(body.language), speaker, body.instruct)
-        return await self._held(request, call)
+        return await self._holding.held(request, call, plain_audio)
 
     def _start_clone(self, body: CloneBody) -> FunctionCall:
         text = required(body.text, "text")
@@ -121,25 +137,6 @@ class Endpoints:
             # A stand-in reaches nothing but its caller, so every download fails.
             raise Problem(500, "Generation failed: cannot download ref_audio_url")
         raise Problem(400, "Either 'ref_audio_url' or 'ref_audio_base64' is required")
-
-    async def _held(self, request: web.Request, call: FunctionCall) -> web.StreamResponse:
-        """The audio, or after a while the address where to wait on."""
-        limit_s = self._clock.monotonic() + self._options.hold_s * self._options.time_scale
-        await self._clock.sleep(min(call.due_s, limit_s) - self._clock.monotonic())
-        if call.due_s > limit_s:
-            self._work.calls.keep(call)
-            target = request.url.with_query({_CALL_ID: call.id})
-            return web.Response(status=303, headers={"Location": str(target)})
-        return await _audio(call)
-
-    async def _wait_again(self, request: web.Request) -> web.StreamResponse:
-        call_id = request.query.get(_CALL_ID)
-        if call_id is None:
-            raise web.HTTPMethodNotAllowed("GET", ["POST"])
-        call = self._work.calls.find(call_id)
-        if call is None:  # the platform's answer is not documented (providers.md F)
-            return web.Response(status=404, text="modal-http: function call not found")
-        return await self._held(request, call)
 
     async def _submit(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, CloneBody)
@@ -166,7 +163,7 @@ class Endpoints:
         if state == "running":
             return as_json({"detail": "Job still processing"}, status=202)
         if state == "completed":
-            return await _audio(call)
+            return await plain_audio(call)
         reason = "job was cancelled" if state == "cancelled" else call.wav.exception()
         raise Problem(500, f"Failed to get result: {reason}")
 
@@ -204,10 +201,3 @@ class Endpoints:
         if self._clock.monotonic() < call.due_s or not call.wav.done():
             return "running"
         return "failed" if call.wav.exception() else "completed"
-
-
-async def _audio(call: FunctionCall) -> web.Response:
-    """The finished audio; somebody who goes away does not stop the work."""
-    wav = await asyncio.shield(call.wav)
-    headers = {**call.headers, "Content-Disposition": "attachment; filename=output.wav"}
-    return web.Response(body=wav, content_type="audio/wav", headers=headers)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -12,20 +13,31 @@ from harness.clock import Clock
 from harness.emulators.account import Account
 from harness.emulators.audio import decode_recording
 from harness.emulators.calls import Call, Calls
-from harness.emulators.latency import deployment
+from harness.emulators.latency import VLLM_SPEECH, deployment
 from harness.emulators.modal_bodies import Problem, decoded_reference
 from harness.emulators.modal_calls import FunctionCall, FunctionCalls
 from harness.emulators.modal_containers import Containers
-from harness.emulators.options import ModalOptions
+from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.studio import Studio, record
 from harness.emulators.timbres import Timbre, timbre_of_description, timbre_of_recording, timbre_of_speaker
 from harness.emulators.voices import Line, Rendition
 from harness.errors import UndecodableAudio
 from harness.speech import billed_chars
 
-__all__ = ["GpuWork"]
+__all__ = ["USUAL", "GpuWork", "Manner"]
 
 _MOST_HEARD: Final = 1_024  # references whose timbre is remembered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How it shall be said; only the second dialect can ask for it."""
+
+    seed: int | None = None  # the same words with the same seed give the same audio
+    pace: float = 1.0  # factor on the words per minute
+
+
+USUAL: Final = Manner()
 
 
 class GpuWork:
@@ -39,6 +51,7 @@ class GpuWork:
         """
         self._options = options
         self._deployment = deployment(options.model)
+        self._latency = VLLM_SPEECH if options.dialect is Dialect.VLLM else self._deployment.latency
         self._account = account
         self._studio = studio
         self._clock = clock
@@ -53,21 +66,27 @@ class GpuWork:
         """The GPU, as data/prices.toml names it."""
         return self._deployment.gpu
 
-    def clone(self, text: str, language: str | None, reference: str, *, max_tokens: int) -> FunctionCall:
+    def clone(
+        self, text: str, language: str | None, reference: str, *, max_tokens: int, manner: Manner = USUAL
+    ) -> FunctionCall:
         """Speak with the voice of a recording, given in base64."""
         digest = hashlib.sha256(reference.encode()).digest()
-        turn = self._turns.next("clone", text, language, digest.hex())
-        return self._start(text, language, turn, lambda: self._timbre_of(reference, digest), max_tokens=max_tokens)
+        turn = self._turn(manner, "clone", text, language, digest.hex())
+        return self._start(
+            text, language, turn, lambda: self._timbre_of(reference, digest), manner, max_tokens=max_tokens
+        )
 
-    def design(self, text: str, language: str | None, description: str) -> FunctionCall:
+    def design(self, text: str, language: str | None, description: str, *, manner: Manner = USUAL) -> FunctionCall:
         """Speak with a voice made from words."""
-        turn = self._turns.next("design", text, language, description)
-        return self._start(text, language, turn, partial(timbre_of_description, description))
+        turn = self._turn(manner, "design", text, language, description)
+        return self._start(text, language, turn, partial(timbre_of_description, description), manner)
 
-    def generate(self, text: str, language: str | None, speaker: str, instruct: str | None) -> FunctionCall:
+    def generate(
+        self, text: str, language: str | None, speaker: str, instruct: str | None, *, manner: Manner = USUAL
+    ) -> FunctionCall:
         """Speak with a preset voice."""
-        turn = self._turns.next("generate", text, language, speaker, instruct)
-        return self._start(text, language, turn, partial(timbre_of_speaker, speaker))
+        turn = self._turn(manner, "generate", text, language, speaker, instruct)
+        return self._start(text, language, turn, partial(timbre_of_speaker, speaker), manner)
 
     def cancel(self, call: FunctionCall) -> None:
         """Stop a call; what its GPU has not done yet is not billed."""
@@ -78,15 +97,27 @@ class GpuWork:
         share = left_s / max(left_s, call.due_s - call.started_s)
         self._bill(call, -share * float(call.headers["X-Inference-Seconds"]))
 
+    def _turn(self, manner: Manner, *content: str | None) -> Call:
+        return (self._turns if manner.seed is None else Calls(manner.seed)).next(*content)
+
     def _start(
-        self, text: str, language: str | None, turn: Call, timbre: Callable[[], Timbre], *, max_tokens: int = 2_048
+        self,
+        text: str,
+        language: str | None,
+        turn: Call,
+        timbre: Callable[[], Timbre],
+        manner: Manner,
+        *,
+        max_tokens: int = 2_048,
     ) -> FunctionCall:
-        work_s = round(self._deployment.latency.draw_s(billed_chars(text), turn.random("latency")), 3)
+        work_s = round(self._latency.draw_s(billed_chars(text), turn.random("latency")), 3)
         started_s = self._clock.monotonic()
         place = self.containers.admit(work_s)
 
         def wav() -> bytes:
-            line = Line(text=text, language=language, timbre=timbre(), rendition=Rendition.LEGACY, take=turn.take)
+            speaker = timbre()
+            speaker = replace(speaker, words_per_minute=round(manner.pace * speaker.words_per_minute))
+            line = Line(text=text, language=language, timbre=speaker, rendition=Rendition.LEGACY, take=turn.take)
             return record(line, max_tokens=max_tokens)
 
         headers = {

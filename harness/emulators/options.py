@@ -35,10 +35,10 @@ class QwenOptions(StandinOptions):
 
 
 class Dialect(StrEnum):
-    """What is deployed on Modal, and so what is spoken there."""
+    """What is deployed on Modal; valued as the client's setting `dialect` that goes with it."""
 
-    APP = "app"  # our own endpoints (providers.md B4)
-    VLLM = "vllm"  # vLLM-Omni's OpenAI-style API (B3)
+    ENDPOINTS = "endpoints"  # an app of one's own (providers.md B4)
+    VLLM = "openai"  # vLLM-Omni's server (B3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class ModalOptions(StandinOptions):
 
     key: str | None = None  # with `secret`: proxy authorization is asked for
     secret: str | None = None
-    dialect: Dialect = Dialect.APP
+    dialect: Dialect = Dialect.ENDPOINTS
+    api_key: str | None = None  # that of vLLM itself, beside Modal's; None asks for none
     model: str = "Qwen3-TTS-12Hz-1.7B-Base"  # a name from latency.DEPLOYMENTS
     hold_s: float = 150.0  # a request is held this long, then answered 303
     idle_window_s: float = 300.0  # without work for so long, the next request meets a cold start

@@ -11,7 +11,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from harness.clock import Clock
-from harness.emulators.fault_stream import Frame, outgoing
+from harness.emulators.fault_refusals import QWEN_REFUSALS
+from harness.emulators.fault_stream import ErrorFrames, Frame, outgoing
 from harness.emulators.faulty import fault_of
 from harness.emulators.qwen_results import SignedUrl
 from harness.emulators.qwen_wire import request_id_of
@@ -62,6 +63,13 @@ def _frame(number: int, finish_reason: str, audio: dict[str, Any], units: int, r
     return Frame((f"id:{number}", "event:result", ":HTTP_STATUS/200", f"data:{data}"))
 
 
+def _errors(request_id: str) -> ErrorFrames:
+    refused = QWEN_REFUSALS["rate-quota"]
+    body = {"code": refused.code, "message": refused.message, "request_id": request_id}
+    data = f"data:{json.dumps(body, separators=(',', ':'))}"
+    return ErrorFrames(event=Frame(("event:error", ":HTTP_STATUS/429", "status:429", data)), data=Frame((data,)))
+
+
 async def send(
     request: web.Request, frames: Sequence[Frame], due_s: Sequence[float], *, clock: Clock
 ) -> web.StreamResponse:
@@ -72,7 +80,7 @@ async def send(
     response.charset = "UTF-8"
     response.enable_chunked_encoding()
     fault = fault_of(request)
-    stream = outgoing(fault.name if fault else None, frames, request_id_of(request))
+    stream = outgoing(fault.name if fault else None, frames, _errors(request_id_of(request)))
     await clock.sleep(due_s[0] - clock.monotonic())
     await response.prepare(request)
     for number, piece in enumerate(stream.pieces):

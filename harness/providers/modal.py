@@ -8,8 +8,6 @@ from random import Random
 from types import TracebackType
 from typing import Final, Self
 
-from pydantic import SecretStr
-
 from harness.clock import Clock
 from harness.config import ModalDialect, ModalSettings
 from harness.errors import ConfigError
@@ -64,7 +62,7 @@ class ModalProvider:
             read_timeout_s=settings.read_timeout_s,
             max_reply_bytes=settings.max_reply_bytes,
         )
-        secrets = _secrets(settings.key, settings.secret)
+        secrets = _secrets(settings)
         self._base = base
         self._settings = settings
         self._prices = prices
@@ -127,7 +125,7 @@ class ModalProvider:
         return await self._health.ask(Deadline(self._clock, self._settings.deadline_s))
 
     async def reach(self) -> int | Failure:
-        """The status of a call without the key, which proxy authorization refuses with 401 before any GPU is started."""
+        """The status of a call without the key: proxy authorization answers 401 before any GPU is started."""
         url = self._base / "health"
         reply = await self._door.send("GET", url, deadline=Deadline(self._clock, self._settings.read_timeout_s))
         return reply.failure if isinstance(reply, Fault) else reply.status
@@ -157,15 +155,18 @@ class ModalProvider:
         return delivery.speech
 
 
-def _secrets(key: SecretStr | None, secret: SecretStr | None) -> dict[str, str]:
-    """The headers of Modal's proxy authorization; none for a deployment that is open to all."""
-    if key is None and secret is None:
-        return {}
-    if key is None or secret is None:
+def _secrets(settings: ModalSettings) -> dict[str, str]:
+    """The headers of Modal's proxy authorization and of vLLM's own; none for a deployment that is open to all."""
+    secrets = {}
+    if settings.api_key is not None:
+        secrets["Authorization"] = f"Bearer {secret_header(settings.api_key, 'CUTOVER_MODAL__API_KEY')}"
+    if settings.key is None and settings.secret is None:
+        return secrets
+    if settings.key is None or settings.secret is None:
         raise ConfigError("CUTOVER_MODAL__KEY and CUTOVER_MODAL__SECRET belong together; set both or neither")
-    return {
-        "Modal-Key": secret_header(key, "CUTOVER_MODAL__KEY"),
-        "Modal-Secret": secret_header(secret, "CUTOVER_MODAL__SECRET"),
+    return secrets | {
+        "Modal-Key": secret_header(settings.key, "CUTOVER_MODAL__KEY"),
+        "Modal-Secret": secret_header(settings.secret, "CUTOVER_MODAL__SECRET"),
     }
 
 

@@ -1,40 +1,30 @@
 """The official Qwen API as a `Provider`: which model and voice a request needs, what it costs, where its audio lies."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from random import Random
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from harness.clock import Clock
-from harness.config import QwenDelivery, QwenSettings
+from harness.config import QwenSettings
 from harness.errors import ConfigError, ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses, base_url
-from harness.providers.attempts import Answer, Attempts
+from harness.providers.attempts import Attempts
 from harness.providers.base import Admission, Deadline, References
-from harness.providers.dashscope import AccountVoice, DashScope, Spoken
-from harness.providers.delivery import accept
+from harness.providers.dashscope import AccountVoice, DashScope
 from harness.providers.door import Door, Limits, secret_header
 from harness.providers.draft import Draft
 from harness.providers.enrolment import Enrolment
-from harness.providers.pcm_stream import PcmStream
 from harness.providers.pricing import PriceList
-from harness.providers.qwen_terms import language_name, model_for, objection_to, preset_name
-from harness.providers.realtime import Wish
+from harness.providers.qwen_speech import Speaker, Speaking, accepted
+from harness.providers.qwen_terms import model_for, objection_to, preset_name
 from harness.providers.retry import RetryPolicy
 from harness.providers.voice_pool import PoolVoice
 from harness.providers.voices import VoiceRegistry
 from harness.speech import Operation, SpeechRequest, Voice, VoiceKind, billed_chars
 
 __all__ = ["QwenProvider"]
-
-
-class _Speaker(NamedTuple):
-    """Who is to speak, in the provider's words."""
-
-    model: str
-    voice: str
 
 
 class QwenProvider:
@@ -74,9 +64,10 @@ class QwenProvider:
         self._prices = prices
         self._clock = clock
         self._policy = RetryPolicy(max_attempts=settings.max_attempts, random=random or Random())
-        self._addresses = Addresses(origin=base, hosts=settings.audio_hosts, allow_hosts=allow_hosts)
-        self._door = Door(origin=base, addresses=self._addresses, secrets=secrets, limits=limits, clock=clock)
+        addresses = Addresses(origin=base, hosts=settings.audio_hosts, allow_hosts=allow_hosts)
+        self._door = Door(origin=base, addresses=addresses, secrets=secrets, limits=limits, clock=clock)
         self._api = DashScope(self._door, base, settings, clock)
+        self._speaking = Speaking(self._api, addresses, settings, prices=prices, clock=clock)
         self._enrolment = Enrolment(
             self._api,
             settings,
@@ -115,7 +106,7 @@ class QwenProvider:
             return 0
         if request.operation is Operation.DESIGN:
             return self._enrolment.fee_microusd("design")
-        spoken = self._chars_microusd(model_for(request, self._settings), billed_chars(request.spoken_text))
+        spoken = self._speaking.price_microusd(model_for(request, self._settings), billed_chars(request.spoken_text))
         if request.operation is Operation.GENERATE:
             return spoken
         fee = self._enrolment.fee_microusd("clone")
@@ -173,9 +164,6 @@ class QwenProvider:
     def _attempts(self, admission: Admission, deadline: Deadline) -> Attempts:
         return Attempts(self.name, admission=admission, deadline=deadline, policy=self._policy, clock=self._clock)
 
-    def _chars_microusd(self, model: str, chars: int) -> int | None:
-        return self._prices.microusd(self.name, self._settings.region, model, "characters", chars)
-
     async def _perform(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> Speech | Failure:
         match request.operation:
             case Operation.DESIGN:
@@ -184,19 +172,24 @@ class QwenProvider:
                 speaker = await self._clone(request, draft, deadline)
             case Operation.GENERATE:
                 speaker = self._speaker(request)
-        return speaker if isinstance(speaker, Failure) else await self._speak(request, speaker, draft, deadline)
+        if isinstance(speaker, Failure):
+            return speaker
+        result = await self._speaking.speak(request, speaker, draft, deadline)
+        if isinstance(result, Failure) and result.kind is ErrorKind.VOICE_NOT_FOUND:
+            self._enrolment.forget(speaker.voice)
+        return result
 
-    def _speaker(self, request: SpeechRequest) -> _Speaker | Failure:
+    def _speaker(self, request: SpeechRequest) -> Speaker | Failure:
         """Who speaks a `generate`: a preset, or a voice that was prepared before."""
         if request.voice.kind is VoiceKind.PRESET:
-            return _Speaker(model_for(request, self._settings), preset_name(request.voice))
+            return Speaker(model_for(request, self._settings), preset_name(request.voice))
         voice_id = self._enrolment.find(request.voice)
         if voice_id is None:
             detail = "the voice was not prepared in this account, region and model"
             return Failure(kind=ErrorKind.VOICE_NOT_FOUND, code="local.not_prepared", detail=detail)
-        return _Speaker(model_for(request, self._settings), voice_id)
+        return Speaker(model_for(request, self._settings), voice_id)
 
-    async def _clone(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> _Speaker | Failure:
+    async def _clone(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> Speaker | Failure:
         """A new voice of the reference; it returns no audio, so it then speaks the probe."""
         draft.unit = "voices"
         recipe = await self._enrolment.recipe(request.voice, language=request.language, preview_text=None)
@@ -207,7 +200,7 @@ class QwenProvider:
             return made
         draft.voices = 1
         draft.facts |= made.facts
-        return _Speaker(recipe.key.target_model, made.voice_id)
+        return Speaker(recipe.key.target_model, made.voice_id)
 
     async def _design(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> Speech | Failure:
         """A new voice from its description; its preview comes with the reply."""
@@ -226,88 +219,4 @@ class QwenProvider:
         if made.reply is None or made.preview is None:
             return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the voice came without its preview")
         draft.replied(made.reply)
-        return _accepted(made.preview, draft, arrived_s=made.reply.ended_s)
-
-    async def _speak(
-        self, request: SpeechRequest, speaker: _Speaker, draft: Draft, deadline: Deadline
-    ) -> Speech | Failure:
-        draft.model, draft.voice_id = speaker
-        counted = draft.counted_chars
-
-        async def send() -> Answer[Spoken]:
-            return self._priced(await self._say(request, speaker, deadline), speaker.model, counted)
-
-        worst = self._chars_microusd(speaker.model, counted)
-        spoken = await draft.attempts.pay("speak", send, worst_microusd=worst)
-        if isinstance(spoken, Failure):
-            if spoken.kind is ErrorKind.VOICE_NOT_FOUND:
-                self._enrolment.forget(speaker.voice)
-            return spoken
-        self._note(spoken, draft)
-        return await self._audio_of(spoken, draft, deadline)
-
-    async def _say(self, request: SpeechRequest, speaker: _Speaker, deadline: Deadline) -> Answer[Spoken]:
-        """One attempt, by the protocol that was chosen."""
-        language = language_name(request.language)
-        if self._settings.delivery is QwenDelivery.REALTIME:
-            wish = Wish(
-                text=request.spoken_text,
-                voice=speaker.voice,
-                language_type=language,
-                instructions=request.instructions,
-            )
-            return await self._api.speak_realtime(wish, model=speaker.model, deadline=deadline)
-        return await self._api.speak(
-            model=speaker.model,
-            text=request.spoken_text,
-            voice=speaker.voice,
-            language_type=language,
-            instructions=request.instructions,
-            deadline=deadline,
-            stream=self._streams(request),
-        )
-
-    def _streams(self, request: SpeechRequest) -> bool:
-        delivery = self._settings.delivery
-        return delivery is QwenDelivery.STREAM or (delivery is QwenDelivery.AS_CAPTURED and request.stream)
-
-    def _priced(self, answer: Answer[Spoken], model: str, counted: int) -> Answer[Spoken]:
-        """The answer with what it cost: by the characters the provider reports, else by those we count."""
-        if isinstance(answer.result, Failure):
-            return answer
-        reported = answer.result.reported_chars
-        chars, basis = (counted, "counted characters") if reported is None else (reported, "reported characters")
-        return replace(answer, microusd=self._chars_microusd(model, chars), basis=basis)
-
-    def _note(self, spoken: Spoken, draft: Draft) -> None:
-        draft.replied(spoken.reply)
-        draft.reported_chars = spoken.reported_chars
-        draft.facts |= spoken.facts
-        if spoken.reported_chars is not None and spoken.reported_chars != draft.counted_chars:
-            draft.facts["chars_drift"] = spoken.reported_chars - draft.counted_chars
-
-    async def _audio_of(self, spoken: Spoken, draft: Draft, deadline: Deadline) -> Speech | Failure:
-        """The audio itself: paid for already, so fetching it is repeated freely."""
-        if spoken.url is None:
-            return _accepted(spoken.audio or b"", draft, arrived_s=spoken.reply.ended_s, stream=spoken.stream)
-        url = self._addresses.audio_url(spoken.url)
-        if isinstance(url, str):
-            detail = f"the address of the audio was refused: {url}"
-            return Failure(kind=ErrorKind.BAD_RESPONSE, code="local.audio_address", detail=detail)
-        began_s = self._clock.monotonic()
-        reply = await draft.attempts.fetch(lambda: self._api.download(url, deadline=deadline))
-        draft.download_s = self._clock.monotonic() - began_s
-        if isinstance(reply, Failure):
-            return reply
-        return _accepted(reply.body, draft, arrived_s=reply.body_began_s)
-
-
-def _accepted(body: bytes, draft: Draft, *, arrived_s: float, stream: PcmStream | None = None) -> Speech | Failure:
-    delivery = accept(body)
-    if isinstance(delivery, Failure):
-        return delivery
-    if stream is not None:
-        # It could be heard before it was all here, but not before its first sound was.
-        arrived_s = stream.start_s(delivery.leading_silence_s or 0.0)
-    draft.delivered(delivery, arrived_s=arrived_s)
-    return delivery.speech
+        return accepted(made.preview, draft, arrived_s=made.reply.ended_s)

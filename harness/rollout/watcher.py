@@ -66,7 +66,7 @@ class Watcher:
                 for trip in self._watch.take(outcome):
                     fired.append(trip)
                     await self._rollout.carry_out(trip)
-        if fired or self._clock.monotonic() - self._saved_s >= _SAVE_EVERY_S:
+        if self._clock.monotonic() - self._saved_s >= _SAVE_EVERY_S:
             self._save()
         return fired
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from replay.importers.json_body import load_object
 from replay.importers.mapped_calls import MappedRecords
-from replay.importers.records import LeftOut, Skipped, SpeechCall, Unusable
+from replay.importers.records import ForeignFormat, LeftOut, Skipped, SpeechCall, Unusable
 from replay.lines import Line, LineFile
 
 __all__ = ["read_csv", "read_jsonl"]
@@ -44,10 +44,17 @@ def _refuse_cut(line: Line) -> None:
 
 
 def read_csv(lines: LineFile, records: MappedRecords) -> Iterator[Found]:
-    """Every row below the header with the number of its last line; a bad row does not end the reading."""
+    """Every row below the header with the number of its last line; a bad row does not end the reading.
+
+    Raises:
+        ForeignFormat: The header is no row.
+    """
     feed = _Feed(lines)
     rows = csv.reader(feed, delimiter=feed.delimiter, strict=True)
-    header = next(rows, [])
+    try:
+        header = next(rows, [])
+    except csv.Error:
+        raise ForeignFormat("the header row is no sound CSV; is this another format?") from None
     while True:
         try:
             row = next(rows)

@@ -28,7 +28,8 @@ _HEAD_BYTES: Final = 64 * 1024
 _GOR: Final = re.compile(rb"[0-9] [!-~]{1,64} [0-9]{1,19}( [0-9]{1,19})?\r?\n")
 _HAR: Final = re.compile(rb'\s*\{\s*"log"\s*:')
 _TNETSTRING: Final = re.compile(rb"[0-9]{1,12}:")
-_NATIVE: Final = re.compile(rb'\s*\{[^\n]*"schema"\s*:')
+_NATIVE: Final = re.compile(rb'\s*\{\s*"schema"\s*:\s*[0-9]+\s*,\s*"id"\s*:')
+_NATIVE_IN_ANOTHER_ORDER: Final = re.compile(rb'\s*\{[^\n]*"schema"\s*:')
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _ROTATION: Final = re.compile(r"(.*)_([0-9]+)(\.[^0-9][^_]*)?")
 
@@ -86,9 +87,11 @@ def detect(path: Path, mapping: FieldMapping | None) -> Format:
         return Format.HAR
     if _TNETSTRING.match(head):
         return Format.MITMPROXY
+    if _NATIVE.match(head):
+        return Format.NATIVE
     if mapping is not None and mapping.fields:
         return Format.LOG
-    if _NATIVE.match(head):
+    if _NATIVE_IN_ANOTHER_ORDER.match(head):
         return Format.NATIVE
     raise CaptureError(
         f"{path}: begins like no format known here; name it with --format, and for an application's own log give "

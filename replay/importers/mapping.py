@@ -108,7 +108,7 @@ class Rule(_Table):
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ValueError('is no time zone; write it like "Europe/Berlin" or "UTC"') from None
     return name
 

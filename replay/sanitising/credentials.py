@@ -16,8 +16,9 @@ _RULES: Final = (
     ("a Modal token", r"\b(?:ak|as|wk|ws)-[A-Za-z0-9]{16,}"),
     ("an Alibaba Cloud access key", r"\bLTAI[A-Za-z0-9]{12,}"),
     ("a signed address", r"[?&](?:Signature|OSSAccessKeyId|X-Amz-Signature|x-oss-signature|sig)=[^\s&\"]{8,}"),
-    ("a Bearer token", r"\b[Bb]earer\s+[A-Za-z0-9._~+/-]{12,}"),
-    ("a Basic authorization", r"\b[Bb]asic\s+[A-Za-z0-9+/]{12,}={0,2}"),
+    # A digit in it tells a token from the next word of a sentence.
+    ("a Bearer token", r"\b[Bb]earer\s+(?=\S*\d)[A-Za-z0-9._~+/-]{12,}|\b[Aa]uthorization\W{1,4}[Bb]earer\s+\S{8}"),
+    ("a Basic authorization", r"\b[Bb]asic\s+(?=\S*\d)[A-Za-z0-9+/]{12,}|\b[Aa]uthorization\W{1,4}[Bb]asic\s+\S{8}"),
     ("an AWS access key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     ("a JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),

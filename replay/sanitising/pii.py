@@ -30,7 +30,7 @@ _CARD: Final = re.compile(r"(?<!\d)\d(?:[ \u00a0-]?\d){12,18}(?!\d)")
 _LONG: Final = re.compile(r"(?<!\d)\d(?:[ \u00a0-]?\d){8,}(?!\d)")
 _SHORT_PHONE: Final = re.compile(r"(?<![\d-])\d{3}[-. ]\d{4}(?![\d-])|(?<![\d-])\d{4}[-. ]\d{4}(?![\d-])")
 _YEARS: Final = re.compile(r"(?:1[89]|20)\d\d[-. ](?:1[89]|20)\d\d")
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?: \d\d)?|\d\d-\d\d-\d{4}(?: \d\d)?")
+_DATE: Final = re.compile(r"(?<!\d)(?:(?:1[89]|20)\d\d-[01]\d-[0-3]\d|[0-3]\d-[0-3]\d-(?:1[89]|20)\d\d)(?!\d)")
 # Where a number of a language's speakers is likely to be from; a number with its country code is found anyway.
 _REGIONS: Final = MappingProxyType(
     {
@@ -60,7 +60,7 @@ def find_personal_data(text: str, language: str | None) -> list[Find]:
     if "@" in text or "＠" in text:
         finds += _matches("email", _EMAIL, text)
     if _digit_count_reaches(text, 7):
-        for search in (_ibans, _cards, lambda words: _phones(words, language), _short_phones, _long_numbers):
+        for search in (_ibans, _cards, lambda words: _phones(words, language), _long_numbers, _short_phones):
             finds += _apart(search(text), finds)
     return sorted(finds, key=lambda find: find.start)
 
@@ -110,7 +110,7 @@ def _phones(text: str, language: str | None) -> Iterator[Find]:
     for region in _REGIONS.get(language or "", _ANY_REGION):
         for match in matcher(text, region):
             found += _apart([Find("phone", match.start, match.end, keep=_kept(match))], found)
-    return iter(found)
+    return (find for find in found if not _DATE.search(text, find.start, find.end))
 
 
 def _kept(match: Any) -> int:
@@ -135,5 +135,5 @@ def _short_phones(text: str) -> Iterator[Find]:
 def _long_numbers(text: str) -> Iterator[Find]:
     """What else has nine digits and more: accounts, passports, insurance, mistyped cards."""
     for find in _matches("number", _LONG, text):
-        if not _DATE.fullmatch(text, find.start, find.end):
+        if not _DATE.search(text, find.start, find.end):
             yield find

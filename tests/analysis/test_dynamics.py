@@ -21,7 +21,7 @@ def test_speech_over_noise_of_known_levels_has_their_difference(noise_db: float)
 
     found = dynamics(words + a_noise(2.5, level_db=noise_db))
 
-    assert found.snr_db == pytest.approx(-20.0 - noise_db, abs=2.5)  # blocks of 10 ms scatter by 0.3 dB
+    assert found.snr_db == pytest.approx(-20.0 - noise_db, abs=1.5)
 
 
 def test_digital_pauses_count_as_sixteen_bit() -> None:

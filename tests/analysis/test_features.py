@@ -125,3 +125,11 @@ def test_silence_put_before_moves_the_leading_silence_and_little_else(pad_s: flo
     assert padded["active_s"] == pytest.approx(plain["active_s"], abs=0.05)
     assert padded["f0_median_hz"] == pytest.approx(plain["f0_median_hz"], rel=0.02)
     assert padded["loudness_lufs"] == pytest.approx(plain["loudness_lufs"], abs=0.5)
+
+
+def test_the_order_of_channels_changes_the_hash_and_nothing_else() -> None:
+    stereo = np.stack([SPEECH, an_utterance(rate_hz=24_000, seed=2) * np.float32(0.3)], axis=1)
+
+    plain, swapped = (features_of(an_audio(samples, rate_hz=24_000)) for samples in (stereo, stereo[:, ::-1]))
+
+    assert {name for name in plain if plain[name] != swapped[name]} == {"pcm_sha256"}

@@ -58,7 +58,7 @@ def some_pairs(count: int, seed: int) -> pl.DataFrame:
             f"{side}_longest_silence_s": random.exponential(0.2, count),
             f"{side}_clipped_share": 0.0,
         }
-    return pl.DataFrame(frame)
+    return pl.DataFrame(frame).with_columns(pl.col(r"^.*_outcome$").cast(pl.Categorical))  # as it is read
 
 
 def some_evidence(count: int, seed: int) -> Evidence:

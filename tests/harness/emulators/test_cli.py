@@ -3,7 +3,9 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +123,39 @@ def test_the_help_loads_nothing_heavy() -> None:
     )
 
     assert subprocess.check_output([sys.executable, "-c", program], text=True) == "[]\n"
+
+
+def test_the_second_dialect_is_chosen_by_an_option() -> None:
+    process = started("modal", "--port", "0", "--json", "--until-stdin-closes", "--dialect", "openai")
+    base_url = json.loads(process.stdout.readline() if process.stdout else "")["base_url"]
+    with urllib.request.urlopen(f"{base_url}/v1/models", timeout=5) as reply:
+        models = json.load(reply)
+
+    status, errors = finished(process)
+    assert models["object"] == "list"
+    assert (status, "CUTOVER_MODAL__DIALECT=openai" in errors) == (0, True)
+
+
+def test_faults_come_from_a_file(tmp_path: Path) -> None:
+    script = tmp_path / "faults.json"
+    script.write_text('{"faults": [{"fault": "platform-503", "times": 1}]}')
+    process = started("modal", "--port", "0", "--json", "--until-stdin-closes", "--faults", str(script))
+    base_url = json.loads(process.stdout.readline() if process.stdout else "")["base_url"]
+
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(f"{base_url}/health", timeout=5)
+    raised.value.close()
+
+    assert raised.value.code == 503
+    assert finished(process)[0] == 0
+
+
+def test_a_fault_that_nobody_knows_stops_it_with_a_sentence(tmp_path: Path) -> None:
+    script = tmp_path / "faults.json"
+    script.write_text('{"faults": [{"fault": "earthquake"}]}')
+
+    status, errors = finished(started("qwen", "--port", "0", "--audio-port", "0", "--faults", str(script)))
+
+    assert status == 2
+    assert errors.count("\n") == 1
+    assert "no fault 'earthquake'" in errors

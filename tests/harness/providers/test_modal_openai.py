@@ -3,8 +3,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from harness.clock import SystemClock
+from harness.emulators.options import Dialect, ModalOptions
+from harness.emulators.server import running_modal
 from harness.errors import ErrorKind
 from harness.exchanges import Failure, Speech
 from harness.providers.base import Deadline
@@ -121,3 +124,24 @@ async def test_its_errors_are_read_by_their_message(
     assert isinstance(exchange.result, Failure)
     assert exchange.result.kind is kind
     assert body["error"]["message"] in exchange.result.detail
+
+
+async def test_vllms_own_key_goes_along_beside_modals(open_modal: OpenModal) -> None:
+    async with a_server(sends(a_wav())) as server:
+        provider = await open_modal(server.url, dialect="openai", api_key=SecretStr("vllm-key"))
+        request = a_request(voice=a_voice(id="Vivian"))
+        await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 5.0))
+
+    assert server.seen[0].headers["authorization"] == "Bearer vllm-key"
+    assert server.seen[0].headers["modal-key"] == f"wk-{CANARY}"
+
+
+@pytest.mark.parametrize("operation", [Operation.GENERATE, Operation.CLONE])
+async def test_the_stand_in_speaks_this_dialect_too(open_modal: OpenModal, anna: Voice, operation: Operation) -> None:
+    async with running_modal(ModalOptions(time_scale=0.001, dialect=Dialect.VLLM)) as standin:
+        provider = await open_modal(standin.base_url, dialect="openai")
+        request = a_request(operation=operation, voice=anna)
+        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 10.0))
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert "tokens" in exchange.facts

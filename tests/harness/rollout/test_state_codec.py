@@ -59,8 +59,6 @@ def test_a_state_of_a_newer_program_is_refused() -> None:
 
 ANY = st.none() | st.integers() | st.text()
 PLAIN = st.recursive(ANY, lambda inner: st.dictionaries(st.text(), inner), max_leaves=5)
-    st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=5
-)
 
 
 @given(PLAIN)

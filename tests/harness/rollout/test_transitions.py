@@ -198,6 +198,18 @@ class RolloutMachine(RuleBasedStateMachine):
             assert review(before, evidence, self.now).action is Action.PROMOTE
             assert self.rollout.stage is NEXT[before.stage]
 
+    @rule()
+    def everything_speaks_for_it(self) -> None:
+        self.now += timedelta(days=20)
+        before, drill = self.rollout, full_evidence().rollback_drill
+        fresh = replace(drill, at=self.now) if drill else None
+        evidence = full_evidence(epoch=before.epoch, rollback_drill=fresh, load_drill=fresh)
+
+        self.apply(lambda: promote(before, evidence, now=self.now))
+
+        moves = before.standing in (Standing.RUNNING, Standing.HELD) and not before.pending
+        assert (self.rollout is not before) == (moves and before.stage in NEXT)
+
     @rule(forced=st.booleans())
     def something_trips(self, forced: bool) -> None:
         before = self.rollout
@@ -265,4 +277,4 @@ def missing_or_nothing(rollout: Rollout, evidence: Evidence, now: Any) -> list[s
 
 
 TestRollout = RolloutMachine.TestCase
-TestRollout.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRollout.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)

@@ -1,0 +1,90 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.exchanges import Capture, Consent
+from harness.speech import Operation, Reference, VoiceKind
+from replay.exporters.wire_requests import wire_request
+from replay.sanitising.keys import KeyRing
+from replay.sanitising.references import EncryptedBlobStore
+from tests.builders import a_capture, a_request, a_voice
+from tests.traffic import a_wav, b64
+
+CONSENT = Consent(scope=("replay",), region=None, expires_at=None, evidence="contract 7")
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> EncryptedBlobStore:
+    store = EncryptedBlobStore(tmp_path / "audio", KeyRing(tmp_path / "keys"))
+    store.put(a_wav(), "wav")
+    return store
+
+
+def a_clone(references: EncryptedBlobStore, *, text: str = "", **changes: Any) -> Capture:
+    sha256 = references.put(a_wav(), "wav")
+    voice = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="Hi."))
+    operation = Operation.GENERATE if text else Operation.CLONE
+    return replace(a_capture(request=a_request(text, operation=operation, voice=voice), consent=CONSENT), **changes)
+
+
+def body(capture: Capture, references: EncryptedBlobStore | None = None) -> Any:
+    request = wire_request(capture, references)
+    return request and json.loads(request.body)
+
+
+def test_speech_in_a_preset_voice_has_no_more_fields_than_it_needs() -> None:
+    request = wire_request(a_capture())
+
+    assert request is not None
+    assert request.path == "/v1/audio/speech"
+    assert json.loads(request.body) == {
+        "input": "Good morning.",
+        "voice": "Cherry",
+        "language": "en",
+        "response_format": "wav",
+        "sample_rate": 24_000,
+        "user": "hmac:user-1",
+    }
+    assert request.headers["Content-Length"] == str(len(request.body))
+
+
+def test_a_design_goes_to_its_own_path() -> None:
+    request = wire_request(a_capture(request=a_request("Welcome.", operation=Operation.DESIGN)))
+
+    assert request is not None
+    assert request.path == "/v1/voices/design"
+    assert json.loads(request.body)["description"] == "A calm middle-aged narrator."
+
+
+def test_recordings_stay_at_home_unless_they_are_asked_for(references: EncryptedBlobStore) -> None:
+    assert wire_request(a_clone(references)) is None
+    assert "ref_audio" not in body(a_clone(references, text="Hi."))
+
+
+def test_recordings_go_along_decrypted_where_consent_allows(references: EncryptedBlobStore) -> None:
+    url = f"data:audio/wav;base64,{b64(a_wav())}"
+
+    assert body(a_clone(references, text="Hi."), references)["ref_audio"] == url
+    clone = body(a_clone(references), references)
+    assert (clone["reference_audio"], clone["transcript"]) == (url, "Hi.")
+    assert clone["consent"]["evidence"] == "contract 7"
+
+
+def test_recordings_without_consent_stay_at_home_even_then(references: EncryptedBlobStore) -> None:
+    assert wire_request(a_clone(references, consent=None), references) is None
+    assert "ref_audio" not in body(a_clone(references, text="Hi.", consent=None), references)
+
+
+def test_a_recording_that_is_missing_or_damaged_stays_out(references: EncryptedBlobStore) -> None:
+    capture = a_clone(references)
+    reference = capture.request.voice.reference
+    assert reference is not None
+    path = references.path(reference.sha256, "wav")
+
+    path.write_bytes(b"other")
+    assert wire_request(capture, references) is None
+    path.unlink()
+    assert wire_request(capture, references) is None

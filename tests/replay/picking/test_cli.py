@@ -1,0 +1,89 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from harness.capture import capture_to_json
+from replay.sources import read_captures
+from tests.builders import NOON, a_capture, a_request
+from tests.typed import type_capture
+
+
+@pytest.fixture
+def captures(tmp_path: Path) -> Path:
+    """Twelve captures an hour apart in three languages, the later the longer."""
+    path = tmp_path / "captures.jsonl"
+    some = [
+        a_capture(
+            f"c{number:02}",
+            request=a_request("x" * (number + 1), language=("en", "de", "fr")[number % 3]),
+            captured_at=NOON + timedelta(hours=number),
+        )
+        for number in range(12)
+    ]
+    path.write_text("".join(f"{capture_to_json(capture)}\n" for capture in some))
+    return path
+
+
+def picked(home: Path, captures: Path, *words: str) -> list[str]:
+    out = home / "out.jsonl"
+    typed = type_capture(home, "pick", captures, "--out", out, "--replace", *words)
+    assert typed.status == 0, typed.err
+    return [capture.id for capture in read_captures(out)]
+
+
+def test_a_pick_covers_every_kind_for_the_least_characters(tmp_path: Path, captures: Path) -> None:
+    typed = type_capture(tmp_path, "pick", captures, "--out", tmp_path / "out.jsonl")
+
+    assert "3 of 12 captures, 6 billed characters, 0 voices to make" in typed.out
+    assert "covers 3 of 3 strata with 100.0% of the traffic" in typed.out
+    assert typed.err == f"Next: cutover replay {tmp_path / 'out.jsonl'}\n"
+    assert json.loads((tmp_path / "out.jsonl.weights.json").read_text())["weights"] == {"c00": 4, "c01": 4, "c02": 4}
+
+
+def test_limits_and_filling(tmp_path: Path, captures: Path) -> None:
+    assert picked(tmp_path, captures, "--limit", "2") == ["c00", "c01"]
+    assert len(picked(tmp_path, captures, "--limit", "9", "--fill")) == 9
+    assert picked(tmp_path, captures, "--budget-chars", "4") == ["c00", "c01"]
+
+
+def test_plain_filters_take_every_capture_that_passes(tmp_path: Path, captures: Path) -> None:
+    assert picked(tmp_path, captures, "--every", "--language", "de", "--max-chars", "6") == ["c01", "c04"]
+    assert picked(
+        tmp_path, captures, "--every", "--since", "2026-11-23T20:00Z", "--until", "2026-11-23T22:00+00:00"
+    ) == [
+        "c08",
+        "c09",
+    ]
+    assert picked(tmp_path, captures, "--every", "--until", "2026-11-23") == []
+
+
+def test_a_sample_is_the_same_for_the_same_seed(tmp_path: Path, captures: Path) -> None:
+    first = picked(tmp_path, captures, "--every", "--sample", "0.5", "--seed", "7")
+
+    assert 0 < len(first) < 12
+    assert picked(tmp_path, captures, "--every", "--sample", "0.5", "--seed", "7") == first
+
+
+def test_json_tells_the_same_to_machines(tmp_path: Path, captures: Path) -> None:
+    facts = type_capture(tmp_path, "pick", captures, "--out", tmp_path / "out.jsonl", "--json").json
+
+    assert (facts["captures"], facts["strata_covered"], facts["traffic_covered"]) == (3, 3, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--every", "--fill"), "it goes with neither --failures-of nor --fill"),
+        (("--fill",), "give --limit or --budget-chars"),
+        (("--since", "yesterday"), "--since yesterday: is no time; write 2026-11-22"),
+        (("--until", "2026-11-22T10:15"), "--until 2026-11-22T10:15: names no time zone"),
+        (("--failures-of", "latest"), "no run yet"),
+    ],
+)
+def test_a_wrong_use_is_one_sentence(tmp_path: Path, captures: Path, words: tuple[str, ...], message: str) -> None:
+    typed = type_capture(tmp_path, "pick", captures, "--out", tmp_path / "out.jsonl", *words)
+
+    assert typed.status == 2
+    assert message in typed.err

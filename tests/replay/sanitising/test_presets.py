@@ -1,0 +1,18 @@
+import pytest
+
+from replay.sanitising.presets import is_preset
+
+
+@pytest.mark.parametrize("name", ["Cherry", "Vivian", "vivian", "Ono_Anna", "Ono Anna", "Uncle_Fu", "alloy"])
+def test_voices_that_ship_with_a_provider_are_known_in_every_spelling(name: str) -> None:
+    assert is_preset(name)
+
+
+@pytest.mark.parametrize("name", ["anna", "Anna Mueller", "customer-77", ""])
+def test_any_other_name_is_somebodys(name: str) -> None:
+    assert not is_preset(name)
+
+
+def test_an_owner_can_say_otherwise() -> None:
+    assert is_preset("anna", {"anna"})
+    assert not is_preset("Anna", {"anna"})
