@@ -1,6 +1,7 @@
 """`cutover replay`: show what it would do and cost, or do it."""
 
 import asyncio
+import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -13,7 +14,8 @@ from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import UsageError
 from harness.store.seal import seal
-from replay.pacing import Pacing, parse_pacing
+from replay.gaps import gap_json, gap_text
+from replay.pacing import AsRecorded, Pacing, parse_pacing
 from replay.runner import Replay
 from replay.session import Session, open_session
 from replay.summary import plan_json, plan_text, summary_json, summary_text
@@ -36,6 +38,7 @@ _ASKED = "asked to stop"
 @click.option("--max-gap", type=click.FloatRange(min=0), help="Cut recorded pauses to so many seconds.")
 @click.option("--kind", type=click.Choice(["replay", "demo"]), default="replay", help="How the run is labelled.")
 @click.option("--label", multiple=True, metavar="KEY=VALUE", help="A note kept with the run; part of the plan's hash.")
+@click.option("--plan", "gaps", is_flag=True, help="Show what the candidate could not do as it is, and both bills.")
 @click.option("--live", is_flag=True, help="Send and spend; without it only the plan is shown.")
 @click.option("--budget", type=click.FloatRange(min=0), help="The most this run may spend, in US dollars.")
 @click.option("--confirm", metavar="HASH", help="The plan's hash, as the dry run shows it.")
@@ -51,6 +54,7 @@ def replay(
     max_gap: float | None,
     kind: str,
     label: tuple[str, ...],
+    gaps: bool,
     live: bool,
     budget: float | None,
     confirm: str | None,
@@ -76,6 +80,10 @@ def replay(
             labels=_labels(label),
             clock=SystemClock(),
         ) as opened:
+            if gaps:
+                report = await opened.gaps(speed=pacing.speed if isinstance(pacing, AsRecorded) else 1.0)
+                click.echo(json.dumps(gap_json(report), indent=2) if as_json else gap_text(report))
+                return SENT_ALL
             if not live:
                 click.echo(plan_json(opened) if as_json else plan_text(opened))
                 _advise(opened, captures)

@@ -18,13 +18,16 @@ from harness.progress import ProgressReport
 from harness.providers import open_provider
 from harness.providers.base import Provider
 from harness.providers.pricing import PriceList
+from harness.speech import Operation
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from harness.store.runs import Run, audio_store, list_runs
 from replay.budget import Budget
+from replay.gaps import GapReport, gap_report
 from replay.killswitch import KillSwitch
+from replay.obstacles import reference_problems
 from replay.pacing import AtOnce, Pacing
 from replay.plan import LaneTarget, ReplayPlan
 from replay.quota import Quota
@@ -56,6 +59,26 @@ class Session:
                     return None
                 total += worst
         return total
+
+    async def gaps(self, *, speed: float) -> GapReport:
+        """What of these captures the candidate could not do as it is; asks it for its voices, which is free.
+
+        Args:
+            speed: How many times as fast as recorded the traffic would come.
+        """
+        captures = self.plan.captures
+        wanted = [capture.request.voice for capture in captures if capture.request.operation is Operation.GENERATE]
+        missing = await self.providers[Lane.CANDIDATE].missing_voices(wanted)
+        return gap_report(
+            captures,
+            qwen=self.settings.qwen,
+            modal=self.settings.modal,
+            prices=PriceList.load(self.settings.prices),
+            problems=await reference_problems(captures, self.source.references),
+            migrated={voice.id for voice in wanted} - {voice.id for voice in missing},
+            now=self.clock.now(),
+            speed=speed,
+        )
 
     @asynccontextmanager
     async def replay(
@@ -187,7 +210,12 @@ def _targets(settings: Settings) -> dict[Lane, LaneTarget]:
         provider="modal",
         account=modal.account or _host(modal.base_url),
         region=modal.region,
-        models={"all": modal.model, "gpu": modal.gpu},
+        models={
+            "all": modal.model,
+            "gpu": modal.gpu,
+            "dialect": modal.dialect,
+            "submit_over_chars": str(modal.submit_over_chars),
+        },
     )
     candidate = LaneTarget(
         provider="qwen",
@@ -198,6 +226,7 @@ def _targets(settings: Settings) -> dict[Lane, LaneTarget]:
             "instruct": qwen.instruct_model,
             "clone": qwen.clone_model,
             "design": qwen.design_model,
+            "delivery": qwen.delivery,
         },
     )
     return {Lane.CONTROL: legacy, Lane.CANDIDATE: candidate, Lane.REPEAT: legacy}

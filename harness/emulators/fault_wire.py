@@ -68,6 +68,7 @@ async def send_badly(
             _write(request, data)
             await _end(request)
         case WireFault.SLOW_BODY:
+            _speed(fault)  # a wrong one is told before anything is sent
             _write(request, _head(response, len(data)))
             await _crawl(request, data, fault, clock)
             await _end(request)
@@ -112,9 +113,13 @@ async def _end(request: web.Request) -> NoReturn:
     await leave_hanging()
 
 
+def _speed(fault: Injected) -> float:
+    return max(1e-3, fault.number("bytes_per_s", _SLOW_BYTES_PER_S))
+
+
 async def _crawl(request: web.Request, data: bytes, fault: Injected, clock: Clock) -> None:
     """Write `data` at so many bytes a second of the wall clock; a caller who leaves ends it."""
-    bytes_per_s = fault.number("bytes_per_s", _SLOW_BYTES_PER_S)
+    bytes_per_s = _speed(fault)
     step = max(1, round(bytes_per_s * _STEP_S))
     for at in range(0, len(data), step):
         _write(request, data[at : at + step])

@@ -70,12 +70,12 @@ def faulty(script: Script, *sides: Side, refuse: Refuse, clock: Clock) -> Middle
             return await handler(request)
         try:
             fault = script.take(request.path, sides, request.headers.get(HEADER))
+            if fault is not None:
+                request[_FAULT] = fault
+                return await _met(request, fault, lambda: handler(request), refuse=refuse, clock=clock)
         except UsageError as error:
             return web.Response(status=400, text=f"{error}\n")
-        if fault is None:
-            return await handler(request)
-        request[_FAULT] = fault
-        return await _met(request, fault, lambda: handler(request), refuse=refuse, clock=clock)
+        return await handler(request)
 
     return injecting
 

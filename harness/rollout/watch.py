@@ -141,6 +141,7 @@ class _OperationWatch:
         if rule.trips(self._audio_sum):
             heard = ", ".join(f"{count} {name}" for name, count in self._troubles.most_common())
             self._audio_sum = 0.0
+            self._troubles.clear()
             yield _trip(outcome, "audio", TripAction.ROLL_BACK, f"bad audio well above {rule.p0:.0%}: {heard}")
 
     def _callers(self, outcome: LiveOutcome) -> Iterator[Trip]:

@@ -2,15 +2,12 @@
 
 import asyncio
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import dashscope
-    from dashscope.audio.qwen_tts_realtime import QwenTtsRealtime, QwenTtsRealtimeCallback
+import dashscope
+from dashscope.audio.qwen_tts_realtime import QwenTtsRealtime, QwenTtsRealtimeCallback
 
 Result = TypeVar("Result")
 
@@ -41,7 +38,7 @@ def first_version(base_url: str, *, api_key: str = "sk-test") -> Iterator[Any]:
         dashscope.base_http_api_url, dashscope.api_key = before
 
 
-class Listener(QwenTtsRealtimeCallback):  # type: ignore[misc]
+class Listener(QwenTtsRealtimeCallback):
     """Keeps every event."""
 
     def __init__(self) -> None:

@@ -7,13 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-
-from harness.emulators.options import QwenOptions
-from harness.emulators.server import Standin, running_qwen
-from tests.conformance.dashscope_client import client, first_version, in_thread, realtime
-from tests.harness.emulators.callers import GOLDEN_TEXT, Caller, a_recording
-
-from dashscope.v2.errors import (  # isort: skip - after the module that silences its import
+from dashscope.v2.errors import (
     AuthenticationError,
     BadRequestError,
     DashScopeError,
@@ -21,6 +15,11 @@ from dashscope.v2.errors import (  # isort: skip - after the module that silence
     NotFoundError,
     RateLimitError,
 )
+
+from harness.emulators.options import QwenOptions
+from harness.emulators.server import Standin, running_qwen
+from tests.conformance.dashscope_client import client, first_version, in_thread, realtime
+from tests.harness.emulators.callers import GOLDEN_TEXT, Caller, a_recording
 
 # Version 2 says at its first use that its audio half is a preview.
 pytestmark = pytest.mark.filterwarnings("ignore:dashscope 2.0 audio API is a preview:FutureWarning")
@@ -223,9 +222,9 @@ async def test_a_foreign_voice_is_its_bad_request_error(standin: Standin) -> Non
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_throttling_is_its_rate_limit_error(stream: bool) -> None:
-    async with running_qwen(QwenOptions(requests_per_minute=1, time_scale=1.0)) as standin:
-        standin.script.load({"faults": [{"fault": "rate-quota", "times": None}]})
+async def test_throttling_is_its_rate_limit_error(session: Any, stream: bool) -> None:
+    async with running_qwen(QwenOptions(requests_per_minute=1, time_scale=0.05)) as standin:
+        await Caller(session, standin.base_url).speak()
         error = await failure(standin, stream=stream)
 
     assert (type(error), error.code, error.status_code) == (RateLimitError, "Throttling.RateQuota", 429)

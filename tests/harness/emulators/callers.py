@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import numpy as np
 
+from harness.clock import FakeClock
 from harness.emulators.audio import RATE_HZ, Samples, encode_wav
 from harness.emulators.timbres import CAST
 from harness.emulators.voices import Line, Rendition, speak
@@ -102,6 +103,18 @@ class Caller:
             **content,
         }
         return await self.post("/clone", body)
+
+
+class SleepsNoted(FakeClock):
+    """A clock that tells how long a stand-in slept each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept_s: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        await super().sleep(seconds)
 
 
 def a_line(

@@ -6,7 +6,7 @@ import pytest
 from harness.emulators.fault_refusals import PLATFORM_REFUSALS, QWEN_REFUSALS
 from harness.emulators.faulty import modal_script, qwen_script
 from harness.emulators.server import Standin, running_modal, running_qwen
-from tests.harness.emulators.callers import CUSTOMIZE, KEY, Caller
+from tests.harness.emulators.callers import CUSTOMIZE, KEY, SPEAK, Caller
 
 
 @pytest.fixture
@@ -67,6 +67,18 @@ async def test_a_header_chooses_a_fault_for_its_own_request(session: aiohttp.Cli
     assert (answer.json["code"], answer.headers["Retry-After"]) == ("Throttling.BurstRate", "3")
     assert unknown.status == 400
     assert b"no fault 'bursted'" in unknown.body
+
+
+@pytest.mark.parametrize("fault", ["slow-body; bytes_per_s=much", "redirect; status=away", "gzip-bomb; megabytes=?"])
+async def test_a_parameter_that_is_no_number_is_told(
+    session: aiohttp.ClientSession, standin: Standin, fault: str
+) -> None:
+    body = {"model": "qwen3-tts-flash", "input": {"text": "Hello.", "voice": "Cherry"}}
+
+    answer = await Caller(session, standin.base_url).post(SPEAK, body, headers={**KEY, "X-Standin-Fault": fault})
+
+    assert answer.status == 400
+    assert b"must be a number" in answer.body
 
 
 async def test_without_a_key_no_fault_is_met(session: aiohttp.ClientSession, standin: Standin) -> None:

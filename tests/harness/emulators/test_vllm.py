@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -8,7 +7,7 @@ import pytest
 
 from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import Standin, running_modal
-from tests.harness.emulators.callers import Caller
+from tests.harness.emulators.callers import Caller, SleepsNoted
 
 SPEECH = "/v1/audio/speech"
 LONG = "This is a longer text, so that its audio comes in more than one piece. " * 2
@@ -89,14 +88,15 @@ async def test_the_endpoints_of_the_first_dialect_are_not_there(caller: Caller) 
 
 
 async def test_it_is_far_faster_than_the_first_dialect_and_begins_early(session: aiohttp.ClientSession) -> None:
-    async with running_modal(ModalOptions(dialect=Dialect.VLLM, time_scale=0.1)) as standin:
+    clock = SleepsNoted()
+    async with running_modal(ModalOptions(dialect=Dialect.VLLM, time_scale=1.0), clock=clock) as standin:
         caller = Caller(session, standin.base_url)
-        standin_ready = await caller.get("/health")  # the cold start
-        body = {"input": LONG, "stream": True, "response_format": "pcm"}
-        async with session.post(standin.base_url + SPEECH, json=body) as reply:
-            arrivals_s = [time.monotonic() async for _ in reply.content]
-            inference_s = float(reply.headers["X-Inference-Seconds"])
+        await caller.get("/health")  # the cold start
+        clock.slept_s.clear()
+        answer = await caller.post(SPEECH, {"input": LONG, "stream": True, "response_format": "pcm"})
 
-    assert standin_ready.status == 200
-    assert 0.8 < inference_s < 2.5
-    assert arrivals_s[-1] - arrivals_s[0] > 0.5 * 0.1 * inference_s
+    first_s, *steps_s = [slept for slept in clock.slept_s if slept > 0]
+    assert first_s == pytest.approx(0.15)
+    assert first_s + sum(steps_s) == pytest.approx(float(answer.headers["X-Inference-Seconds"]))
+    assert 0.8 < first_s + sum(steps_s) < 2.5
+    assert steps_s == pytest.approx([steps_s[0]] * len(steps_s))

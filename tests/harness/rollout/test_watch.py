@@ -78,7 +78,9 @@ def test_audio_that_nobody_would_accept_rolls_back_and_says_what_was_heard() -> 
     silent = [an_outcome(float(n), troubles=(AudioTrouble.SILENT,)) for n in range(3)]
     both = [an_outcome(float(n), troubles=(AudioTrouble.CLIPPED, AudioTrouble.ABSURD_DURATION)) for n in range(3, 6)]
 
-    (trip,) = fired([an_outcome(-1.0), *silent, *both])
+    long_ago = [an_outcome(-100.0, troubles=(AudioTrouble.EMPTY,)), *[an_outcome(-1.0)] * 60]
+
+    (trip,) = fired([*long_ago, *silent, *both])
 
     assert trip.trigger == "audio"
     assert trip.reason == "bad audio well above 1%: 3 silent, 2 clipped, 2 absurd-duration"

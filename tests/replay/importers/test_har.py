@@ -1,8 +1,15 @@
 import io
 import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from replay.importers.exchanges import HttpExchange
 from replay.importers.har import read_har
@@ -124,3 +131,77 @@ def test_a_file_that_ends_inside_an_entry_keeps_those_before() -> None:
 def test_a_file_without_an_entry_is_no_har(data: bytes) -> None:
     with pytest.raises(ForeignFormat, match=r'no entry in "log\.entries"'):
         read(data)
+
+
+class Service(BaseHTTPRequestHandler):
+    """A page, and a legacy path that answers its requests with audio or an error."""
+
+    def do_GET(self) -> None:
+        self._answer(200, b"<title>Speech</title>", "text/html")
+
+    def do_POST(self) -> None:
+        wish = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        is_good = "break" not in wish["text"]
+        body = a_wav(0.25) if is_good else b'{"detail": "Generation failed"}'
+        self._answer(200 if is_good else 500, body, "audio/wav" if is_good else "application/json")
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's own word
+        """Say nothing."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+FETCH = """
+async text => {
+    const wish = {text, language: "English", speaker: "Vivian"};
+    const reply = await fetch("/generate", {method: "POST", body: JSON.stringify(wish)});
+    return (await reply.arrayBuffer()).byteLength;
+}
+"""
+
+
+@pytest.mark.browser
+def test_what_a_real_chromium_recorded_is_read(tmp_path: Path, address: str) -> None:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        reason = "no Chromium here: install Debian's `chromium`, or name one in the variable CHROMIUM"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path, args=["--headless", "--no-sandbox", "--disable-gpu"]
+        )
+        recording = chromium.new_context(record_har_path=tmp_path / "speech.har", record_har_content="embed")
+        page = recording.new_page()
+        page.goto(address)
+        for text in ("Good morning, 世界 🐵🙈🙉.", "break"):
+            page.evaluate(FETCH, text)
+        recording.close()
+        chromium.close()
+
+    found = read((tmp_path / "speech.har").read_bytes())
+
+    spoken = [one for one in found if isinstance(one, HttpExchange)]
+    assert [json.loads(one.body)["text"] for one in spoken] == ["Good morning, 世界 🐵🙈🙉.", "break"]
+    assert [(one.reply and one.reply.status, one.reply and one.reply.body) for one in spoken] == [
+        (200, a_wav(0.25)),
+        (500, b'{"detail": "Generation failed"}'),
+    ]
+    assert all(one.first_byte_s is not None and one.total_s is not None for one in spoken)
+    assert all(one.reason == "not a speech endpoint" for one in found if isinstance(one, LeftOut))
