@@ -27,6 +27,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "demo": Entry("harness.demo:demo", "The whole loop on stand-in providers, from captures to a verdict."),
+    "capture": Entry("replay.capture_cli:capture", "Bring captured requests in, look at them, choose among them."),
     "replay": Entry("replay.cli:replay", "Send captured requests to both providers."),
     "extract": Entry("analysis.extract_cli:extract", "Measure the audio of a run."),
     "verdict": Entry("analysis.verdict_cli:verdict", "Judge a run: may we cut over?"),

@@ -29,6 +29,8 @@ _IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ -]?\d{2}(?:[ -]?[A-Za-z
 _CARD: Final = re.compile(r"(?<!\d)\d(?:[ \u00a0-]?\d){12,18}(?!\d)")
 _LONG: Final = re.compile(r"(?<!\d)\d(?:[ \u00a0-]?\d){8,}(?!\d)")
 _SHORT_PHONE: Final = re.compile(r"(?<![\d-])\d{3}[-. ]\d{4}(?![\d-])|(?<![\d-])\d{4}[-. ]\d{4}(?![\d-])")
+# Seven digits with no more between them than phones are written with: what is not even that is no phone.
+_PHONE_LIKE: Final = re.compile(r"\d(?:[^\w:;,@]{0,4}\d){6,}")
 _YEARS: Final = re.compile(r"(?:1[89]|20)\d\d[-. ](?:1[89]|20)\d\d")
 _DATE: Final = re.compile(r"(?<!\d)(?:(?:1[89]|20)\d\d-[01]\d-[0-3]\d|[0-3]\d-[0-3]\d-(?:1[89]|20)\d\d)(?!\d)")
 # Where a number of a language's speakers is likely to be from; a number with its country code is found anyway.
@@ -105,6 +107,8 @@ def _cards(text: str) -> Iterator[Find]:
 
 
 def _phones(text: str, language: str | None) -> Iterator[Find]:
+    if not _PHONE_LIKE.search(text):
+        return iter(())
     matcher = _phone_matcher()
     found: list[Find] = []
     for region in _REGIONS.get(language or "", _ANY_REGION):
