@@ -31,7 +31,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_INTERIM: Final = 4
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9][ \r]")
 _SOUND: Final = re.compile(rb"\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*\r\n)*")
-_FIELD: Final = re.compile(b"\r\n(" + "|".join(sorted(WANTED)).encode() + b"):([^\r\n]*)(?=\r\n)", re.IGNORECASE)
+_WANTED_MARKS: Final = tuple((name, f"\r\n{name}:".encode()) for name in sorted(WANTED))
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r\n")
 
 
@@ -84,17 +84,26 @@ def _fields(data: bytes, start: int, end: int) -> dict[str, str]:
     # A line break inside a field, a folded line or a space before the colon is how requests are smuggled.
     if not _SOUND.fullmatch(data, start, end):
         raise Unusable("the HTTP head holds a malformed field")
-    found: dict[str, str] = {}
-    for match in _FIELD.finditer(data, start, end):
-        name, text = match[1].decode().lower(), match[2].strip().decode("latin-1")
-        if found.setdefault(name, text) != text:
-            raise Unusable(f"the HTTP head tells {name} twice")
+    found = {}
+    lowered = data[start:end].lower()
+    for name, mark in _WANTED_MARKS:
+        at = lowered.find(mark)
+        if at < 0:
+            continue
+        found[name] = value = _value(data, start + at + len(mark))
+        while (at := lowered.find(mark, at + 1)) >= 0:
+            if _value(data, start + at + len(mark)) != value:
+                raise Unusable(f"the HTTP head tells {name} twice")
     length = found.get("content-length")
     if length is not None and not re.fullmatch("[0-9]{1,15}", length):
         raise Unusable("the HTTP head holds an unusable content-length")
     if length is not None and "transfer-encoding" in found:
         raise Unusable("the HTTP head tells the length in two ways")
     return found
+
+
+def _value(data: bytes, start: int) -> str:
+    return data[start : data.find(b"\r\n", start)].strip().decode("latin-1")
 
 
 def request_line(head: Head) -> RequestLine:

@@ -25,10 +25,12 @@ _RULES: Final = (
     ("a GitHub or Slack token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"),
     ("a password in an address", r"[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,100}:[^\s/@]{3,100}@"),
 )
-# What every rule's match holds, and much else: where none of these is, no rule needs to be tried.
-_MARKS: Final = re.compile(
-    r"[sawSAW][kKsS]-|LTAI|[?&][\w-]{2,20}=|earer|asic|A[KS]IA|eyJ|KEY-|gh[pousr]_|xox|://|[A-Za-z0-9+/_=-]{20}"
+# Of these each rule's match holds one, or else a long word: where none is, no rule needs to be tried.
+_MARKS: Final = (
+    *("sk-", "ak-", "as-", "wk-", "ws-", "LTAI", "ignature=", "AccessKeyId=", "sig=", "earer", "asic", "AKIA", "ASIA"),
+    *("eyJ", "PRIVATE KEY-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "://"),
 )
+_LONG_WORD: Final = re.compile("[A-Za-z0-9+/_=-]{20}")
 _ANY: Final = re.compile("|".join(f"(?P<rule{number}>{pattern})" for number, (_, pattern) in enumerate(_RULES)))
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")
 # Bits a character. English words glued together stay below 3.6; 20 characters drawn from 62 have 4.0 and more.
@@ -39,7 +41,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 
 def may_hold_credential(text: str) -> bool:
     """Whether a closer look is needed; False is certain."""
-    return _MARKS.search(text) is not None
+    return any(mark in text for mark in _MARKS) or _LONG_WORD.search(text) is not None
 
 
 def find_credential(text: str) -> str | None:

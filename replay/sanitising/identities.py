@@ -1,6 +1,5 @@
 """People and sessions under names that only the holder of the key can join with anything: keyed HMAC-SHA256."""
 
-import hashlib
 import hmac
 from typing import Final
 
@@ -25,4 +24,4 @@ class Pseudonyms:
     def digest(self, kind: str, value: str) -> str:
         """The keyed hash in hexadecimal digits; kinds do not meet."""
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, message, hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, message, "sha256").hex()

@@ -29,6 +29,7 @@ __all__ = ["MAX_TEXT_CHARS", "Policy", "Sanitised", "Sanitiser", "SanitisingRepo
 
 MAX_TEXT_CHARS: Final = 100_000  # of one field; the longest text known to be sent is 10,000 (providers.md B4)
 _ID_DIGITS: Final = 24
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # as the format writes
 _OBSERVED: Final = ("provider", "status", "first_byte_s", "total_s", "audio_s")
 
 
@@ -112,7 +113,7 @@ class Sanitiser:
         """The call in the capture format. Its id depends on all that is in it, and on the key of its source."""
         fields = self._fields(call)
         try:
-            line = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            line = _ENCODER.encode(fields)
             line.encode()
         except (ValueError, RecursionError):
             raise Unusable("a field holds what a capture cannot, such as half a character") from None
