@@ -116,7 +116,7 @@ class _Intake:
         if isinstance(read.outcome, LeftOut):
             raise read.outcome
         sanitised = self._sanitiser.clean(read.outcome)
-        leak = first_leak(sanitised.line)
+        leak = first_leak(sanitised.capture)
         if leak and self._quarantine_credentials:
             raise Unusable(f"{leak.field} holds {leak.rule}")
         number = self._writer.write_line(self._unrepeated(sanitised, repetitions))

@@ -1,13 +1,13 @@
 """The last look at captures before they are published: does any hold a credential, and on which line?"""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from harness.exchanges import Capture
 from replay.lines import LineFile
-from replay.sanitising.credentials import find_credential, matches_rule, may_hold_credential
+from replay.sanitising.credentials import SHORTEST, find_credential, matches_rule
 
 __all__ = ["Leak", "first_leak", "scan"]
 
@@ -15,8 +15,6 @@ __all__ = ["Leak", "first_leak", "scan"]
 _WORDS: Final = frozenset(
     {"text", "instructions", "segment", "voice.description", "voice.reference.transcript", "consent.evidence"}
 )
-# Hashes that every line has, at the places of the format where they belong.
-_HASHES: Final = re.compile(r'"(?:id|user_key|session|sha256)":"(?:hmac:)?[0-9a-f]{24,64}"')
 
 
 class Leak(NamedTuple):
@@ -27,27 +25,34 @@ class Leak(NamedTuple):
     rule: str
 
 
+def first_leak(capture: Capture) -> Leak | None:
+    """The first field of a capture that holds a credential, as of line 0; None when there is none."""
+    request, voice, consent = capture.request, capture.request.voice, capture.consent
+    fields = (
+        ("text", request.text),
+        ("voice.id", voice.id),
+        ("instructions", request.instructions),
+        ("voice.description", voice.description),
+        ("voice.reference.transcript", voice.reference.transcript if voice.reference else None),
+        ("user_key", capture.user_key),
+        ("session", capture.session),
+        ("segment", capture.segment),
+        ("consent.evidence", consent.evidence if consent else None),
+    )
+    return next((leak for name, value in fields if value and (leak := _leak(0, name, value))), None)
+
+
 def scan(path: Path) -> Iterator[Leak]:
-    """Every line of a capture file, plain or packed, that holds a credential in any of its fields.
+    """Every line of a capture file, plain or packed, that holds a credential in any field, known or not.
 
     Raises:
         CaptureError: The file cannot be read.
     """
     for line in LineFile(path):
-        leak = first_leak(line.data.decode(), line.number)
+        fields = _strings(json.loads(line.data), "")
+        leak = next((leak for name, value in fields if (leak := _leak(line.number, name, value))), None)
         if leak:
             yield leak
-
-
-def first_leak(text: str, number: int = 0) -> Leak | None:
-    """The first credential in a line of the capture format; None when it holds none."""
-    if not may_hold_credential(_HASHES.sub("", text)):
-        return None
-    for name, value in _strings(json.loads(text), ""):
-        rule = find_credential(value) if name in _WORDS else matches_rule(value)
-        if rule:
-            return Leak(number, name, rule)
-    return None
 
 
 def _strings(value: Any, name: str) -> Iterator[tuple[str, str]]:
@@ -55,7 +60,15 @@ def _strings(value: Any, name: str) -> Iterator[tuple[str, str]]:
         yield name, value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _strings(inner, f"{name}.{key}" if name else key)
+            if inner is not None:
+                yield from _strings(inner, f"{name}.{key}" if name else key)
     elif isinstance(value, list):
         for inner in value:
             yield from _strings(inner, name)
+
+
+def _leak(line: int, name: str, value: str) -> Leak | None:
+    if len(value) < SHORTEST:
+        return None
+    rule = find_credential(value) if name in _WORDS else matches_rule(value)
+    return Leak(line, name, rule) if rule else None

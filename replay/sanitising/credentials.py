@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import Final
 
-__all__ = ["find_credential", "matches_rule", "may_hold_credential"]
+__all__ = ["SHORTEST", "find_credential", "matches_rule", "may_hold_rule"]
 
 _RULES: Final = (
     ("a DashScope or OpenAI key", r"\bsk-(?:[A-Za-z]{2,8}-)?[A-Za-z0-9_-]{16,}"),
@@ -25,29 +25,23 @@ _RULES: Final = (
     ("a GitHub or Slack token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"),
     ("a password in an address", r"[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,100}:[^\s/@]{3,100}@"),
 )
-# Of these each rule's match holds one, or else a long word: where none is, no rule needs to be tried.
+# Each rule's match holds one of these: where none is, no rule needs to be tried.
 _MARKS: Final = (
     *("sk-", "ak-", "as-", "wk-", "ws-", "LTAI", "ignature=", "AccessKeyId=", "sig=", "earer", "asic", "AKIA", "ASIA"),
     *("eyJ", "PRIVATE KEY-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "xox", "://"),
 )
-_LONG_WORD: Final = re.compile("[A-Za-z0-9+/_=-]{20}")
-_ANY: Final = re.compile("|".join(f"(?P<rule{number}>{pattern})" for number, (_, pattern) in enumerate(_RULES)))
+_ANY: Final = re.compile(
+    "|".join(f"(?P<rule{number}>{pattern})" for number, (_, pattern) in enumerate(_RULES)), re.ASCII
+)
 _WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")
 # Bits a character. English words glued together stay below 3.6; 20 characters drawn from 62 have 4.0 and more.
 _RANDOM_BITS: Final = 3.8
-_SHORTEST: Final = 12
+SHORTEST: Final = 12  # of a text that can hold a credential
 _HEX: Final = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
-
-
-def may_hold_credential(text: str) -> bool:
-    """Whether a closer look is needed; False is certain."""
-    return any(mark in text for mark in _MARKS) or _LONG_WORD.search(text) is not None
 
 
 def find_credential(text: str) -> str | None:
     """What kind of credential a text holds, by rule first and then by randomness; None when it holds none."""
-    if len(text) < _SHORTEST:
-        return None
     if rule := matches_rule(text):
         return rule
     return "a word as random as a key" if any(_is_random(match[0]) for match in _WORD.finditer(text)) else None
@@ -55,8 +49,15 @@ def find_credential(text: str) -> str | None:
 
 def matches_rule(text: str) -> str | None:
     """The first rule that a text breaks; None when it breaks none."""
+    if not may_hold_rule(text):
+        return None
     match = _ANY.search(text)
     return _RULES[int(str(match.lastgroup)[4:])][0] if match else None
+
+
+def may_hold_rule(text: str) -> bool:
+    """Whether the rules need to be tried; False is certain."""
+    return any(mark in text for mark in _MARKS)
 
 
 def _is_random(word: str) -> bool:

@@ -18,6 +18,8 @@ _VOWELS: Final = "aeiou"
 _CONSONANTS: Final = "bcdfghklmnprstvw"
 _HAN: Final = "天地山水日月木火土金大小上中下左右春夏秋冬"
 
+_NOTHING: Final[Counter[str]] = Counter()
+
 
 class Masked(NamedTuple):
     """A text without personal data."""
@@ -36,7 +38,7 @@ class Masker:
         """The text with a surrogate for everything that was found; length and digit count stay."""
         finds = find_personal_data(text, language)
         if not finds:
-            return Masked(text, Counter())
+            return Masked(text, _NOTHING)
         parts: list[str] = []
         position = 0
         for find in finds:

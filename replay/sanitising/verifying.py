@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from harness.capture import capture_to_json
 from harness.errors import StoreError
 from harness.exchanges import Capture
 from harness.providers.base import References
@@ -55,7 +54,7 @@ def verify(source: CaptureFile, references: References, *, now: datetime) -> Ver
     for capture in source:
         _check_consent(capture, found, now)
         _check_recording(capture, found, references, states)
-        leak = first_leak(capture_to_json(capture))
+        leak = first_leak(capture)
         if leak:
             found.problems.append(f"capture {capture.id}: {leak.field} holds {leak.rule}; import anew without it")
     counts = source.counts

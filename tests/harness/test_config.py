@@ -39,6 +39,20 @@ def test_a_nested_variable_sets_its_field(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.allow_hosts == {"127.0.0.1:8101", "127.0.0.1:8102"}
 
 
+def test_setting_one_field_leaves_the_others_as_they_are_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    untouched = Settings.load()
+    monkeypatch.setenv("CUTOVER_QWEN__QUOTA__PER_SECOND", "7")
+    monkeypatch.setenv("CUTOVER_MODAL__QUOTA__PER_SECOND", "7")
+    monkeypatch.setenv("CUTOVER_MODAL__REGION", "eu-west")
+
+    settings = Settings.load()
+
+    for section in ("qwen", "modal"):
+        before, after = getattr(untouched, section), getattr(settings, section)
+        assert after.quota == before.quota.model_copy(update={"per_second": 7.0})
+    assert settings.modal == untouched.modal.model_copy(update={"region": "eu-west", "quota": settings.modal.quota})
+
+
 def test_the_environment_outranks_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "cutover.toml").write_text('[qwen]\nregion = "cn-beijing"\nworkspace = "ws"\n')
     monkeypatch.setenv("CUTOVER_QWEN__REGION", "ap-southeast-1")

@@ -14,7 +14,7 @@ KEY = "sk-0123456789abcdef0123456789abcdef"
 
 
 def leak(capture: Capture) -> Leak | None:
-    return first_leak(capture_to_json(capture))
+    return first_leak(capture)
 
 
 def test_a_clean_capture_passes_with_all_its_hashes() -> None:
