@@ -55,9 +55,7 @@ class ScriptedProvider:
         try:
             await admission.admit(call)
         except NotAdmitted as error:
-            return an_exchange(
-                provider=self.name, failed=error.kind, attempts=0, cost_microusd=0, text=str(error)
-            )
+            return an_exchange(provider=self.name, failed=error.kind, attempts=0, cost_microusd=0, text=str(error))
         self.sent[request.text] += 1
         self.sent_at_s.append(self._clock.monotonic())
         self.under_way += 1

@@ -141,7 +141,8 @@ def compare(path: Path, folder: Path, records: int, rounds: int) -> float:
         cpu_s = statistics.median(cost.cpu_s for cost in all_costs)
         wall_s = statistics.median(cost.wall_s for cost in all_costs)
         print(
-            f"  {name:18} {cpu_s / records * 1e6:7.1f} us CPU a record, {records / cpu_s:9,.0f}/s CPU, {records / wall_s:9,.0f}/s wall"
+            f"  {name:18} {cpu_s / records * 1e6:7.1f} us CPU a record, {records / cpu_s:9,.0f}/s CPU, "
+            f"{records / wall_s:9,.0f}/s wall"
         )
     return records / statistics.median(cost.cpu_s for cost in costs["cutover import"])
 
