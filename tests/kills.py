@@ -61,9 +61,20 @@ def kill_again_and_again(
             _run_through(command, environment, aftermath, kills, moments, longest_s)
         run = list_runs(home)[-1]
         ledger = Ledger.of(read_journal(run.journal).records)
-        calls = Counter((call["leg"], call["purpose"], call["attempt"]) for call in ledger.calls.values())
+        # A voice is asked for again when nobody knows whether it was made; whether it was then made twice, the
+        # stand-in's bill says below.
+        legs = [call for call in ledger.calls.values() if not call["leg"].startswith("voice:")]
+        calls = Counter((call["leg"], call["purpose"], call["attempt"]) for call in legs)
         aftermath.doubled += sum(count - 1 for count in calls.values())
         aftermath.wrong += problems(run, audio_store(home))
+    wanted = {
+        (run.id if not call["leg"].startswith("voice:") else "pool", call["leg"])
+        for run in list_runs(home)
+        for call in Ledger.of(read_journal(run.journal).records).calls.values()
+        if call["provider"] == "qwen" and call["purpose"] in ("clone", "design")
+    }
+    made = meter(environment, "qwen")["total"].get("voices", 0)
+    aftermath.doubled += max(0, int(made) - len(wanted))
     booked = sum(
         call["purpose"] == "speak"
         for run in list_runs(home)

@@ -84,8 +84,18 @@ class Enrolment:
         )
         return _unsupported("voice_creation_off", detail)
 
-    async def recipe(self, voice: Voice, *, language: str | None, preview_text: str | None) -> Recipe | Failure:
-        """How `voice` would be made, or why it cannot or may not be; nothing is sent."""
+    async def recipe(
+        self, voice: Voice, *, language: str | None, preview_text: str | None, pooled: bool = False
+    ) -> Recipe | Failure:
+        """How `voice` would be made, or why it cannot or may not be; nothing is sent.
+
+        Args:
+            voice: What it is made from.
+            language: What it mainly speaks; None leaves it open.
+            preview_text: What a designed voice says first.
+            pooled: It is made to be kept, so its name follows from what it is made from: should we be killed before
+                we remember it, `missing` finds it again in the account instead of paying a second time.
+        """
         objection = self.objection_to_making()
         if objection:
             return objection
@@ -96,7 +106,7 @@ class Enrolment:
             new = NewVoice(
                 kind="design",
                 target_model=key.target_model,
-                name=_fresh_name(self._settings.voice_prefix),
+                name=self._name(key, pooled=pooled),
                 language=language,
                 description=voice.description,
                 preview_text=preview_text or PROBE_TEXTS.get(language or "en", PROBE_TEXTS["en"]),
@@ -111,7 +121,7 @@ class Enrolment:
         new = NewVoice(
             kind="clone",
             target_model=key.target_model,
-            name=_fresh_name(self._settings.voice_prefix),
+            name=self._name(key, pooled=pooled),
             language=language,
             audio_url=data_url(recording),
             transcript=recording.transcript,
@@ -146,11 +156,11 @@ class Enrolment:
             return made.voice_id
 
     async def missing(self, voices: Iterable[Voice]) -> list[Voice]:
-        """Those that are not remembered, or that the account no longer has."""
+        """Those that the account does not have; one that it has and we forgot is remembered again."""
         deadline = Deadline(self._clock, self._settings.deadline_s)
         wanted = [voice for voice in voices if voice.kind is not VoiceKind.PRESET]
         account: dict[VoiceMaker, set[str] | None] = {}
-        for kind in sorted({_maker(voice) for voice in wanted if self.find(voice)}):
+        for kind in sorted({_maker(voice) for voice in wanted}):
             account[kind] = await self._account_ids(kind, deadline)
         return [voice for voice in wanted if not self._exists(voice, account)]
 
@@ -226,17 +236,31 @@ class Enrolment:
         ids = account.get(_maker(voice))
         if voice_id and ids is not None and voice_id not in ids:
             self._registry.remove(voice_id, removed_at=self._clock.now())
+            voice_id = None
+        return voice_id is not None or self._found_again(voice, ids or set())
+
+    def _found_again(self, voice: Voice, ids: set[str]) -> bool:
+        """Whether the account holds the voice under its pooled name; we were killed before we remembered it."""
+        key = self._key(voice)
+        if key is None:
             return False
-        return voice_id is not None
+        for voice_id in sorted(ids):
+            if f"-{self._name(key, pooled=True)}-" in voice_id:
+                log.info("voice found again in the account", extra={"voice": voice_id})
+                self._registry.add(key, voice_id, made_at=self._clock.now())
+                return True
+        return False
+
+    def _name(self, key: VoiceKey, *, pooled: bool) -> str:
+        """A name that tells whose voice it is: the same one each time for the pool, else one that was never used."""
+        told = "|".join((key.account, key.region, key.target_model, key.source)).encode()
+        unique = sha256(told).hexdigest() if pooled else secrets.token_hex(8)
+        prefix = self._settings.voice_prefix
+        return prefix + unique[: _LONGEST_NAME - len(prefix)]
 
 
 def _maker(voice: Voice) -> VoiceMaker:
     return "design" if voice.kind is VoiceKind.DESIGN else "clone"
-
-
-def _fresh_name(prefix: str) -> str:
-    """A name that tells whose voice it is and that no other creation has, so that it can be found again."""
-    return prefix + secrets.token_hex(8)[: _LONGEST_NAME - len(prefix)]
 
 
 def _unsupported(code: str, detail: str) -> Failure:

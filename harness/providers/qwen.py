@@ -122,7 +122,7 @@ class QwenProvider:
         if known:
             return known
         preview_text = voice.reference.transcript if voice.reference else None
-        recipe = await self._enrolment.recipe(voice, language=language, preview_text=preview_text)
+        recipe = await self._enrolment.recipe(voice, language=language, preview_text=preview_text, pooled=True)
         if isinstance(recipe, Failure):
             return recipe
         attempts = self._attempts(admission, deadline)

@@ -4,11 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from replay.importers.exchanges import HttpExchange, HttpReply
 from replay.importers.gor_records import GorRecord, GorRecords
-from replay.importers.http_message import Head, RequestLine, read_body, read_head, request_line, status_of
+from replay.importers.http_message import RequestLine, read_body, read_head, request_line, status_of
 from replay.importers.records import LeftOut, Place, Skipped, Unusable
 from replay.importers.unpacking import Readable
 
@@ -40,7 +40,11 @@ def read_gor(files: Iterable[tuple[str, Readable]], *, wanted: Wanted) -> Iterat
         if isinstance(record, LeftOut):
             yield place, record
         elif record.type == "1":
-            yield from _request(record, wanted, waiting)
+            request = _request(record, wanted)
+            if isinstance(request, LeftOut):
+                yield place, request
+            else:
+                yield from waiting.add(request)
         elif record.type == "2":
             yield from waiting.answer(record)
             yield place, Skipped("a reply")
@@ -49,31 +53,37 @@ def read_gor(files: Iterable[tuple[str, Readable]], *, wanted: Wanted) -> Iterat
     yield from waiting.rest()
 
 
-def _request(record: GorRecord, wanted: Wanted, waiting: "_Waiting") -> Iterator[Found]:
+class _Request(NamedTuple):
+    """A speech request that waits for its reply."""
+
+    place: Place
+    id: str
+    timestamp_ns: int
+    captured_at: str
+    line: RequestLine
+    content_type: str
+    body: bytes
+    wants_sse: bool
+
+
+def _request(record: GorRecord, wanted: Wanted) -> _Request | LeftOut:
     try:
         head = read_head(record.data, record.message_at)
         line = request_line(head)
         if not wanted(line):
-            yield record.place, Skipped("not a speech endpoint")
-            return
-        exchange = _exchange(record, head, line)
+            return Skipped("not a speech endpoint")
+        return _Request(
+            record.place,
+            record.id,
+            record.timestamp_ns,
+            _moment(record.timestamp_ns),
+            line,
+            head.fields.get("content-type", ""),
+            read_body(head, record.data),
+            head.fields.get("x-dashscope-sse", "").lower() == "enable",
+        )
     except LeftOut as reason:
-        yield record.place, reason
-        return
-    yield from waiting.add(record, exchange)
-
-
-def _exchange(record: GorRecord, head: Head, line: RequestLine) -> HttpExchange:
-    return HttpExchange(
-        key=f"{record.id}/{record.timestamp_ns}",
-        captured_at=_moment(record.timestamp_ns),
-        method=line.method,
-        host=line.host,
-        path=line.path,
-        content_type=head.fields.get("content-type", ""),
-        body=read_body(head, record.data),
-        wants_sse=head.fields.get("x-dashscope-sse", "").lower() == "enable",
-    )
+        return reason
 
 
 def _moment(timestamp_ns: int) -> str:
@@ -87,66 +97,83 @@ class _Waiting:
     """Requests whose replies may still come, oldest first."""
 
     def __init__(self) -> None:
-        self._requests: OrderedDict[Place, tuple[GorRecord, HttpExchange]] = OrderedDict()
+        self._requests: OrderedDict[Place, _Request] = OrderedDict()
         self._places: dict[str, list[Place]] = {}  # id → places, oldest first
         self._bytes = 0
 
-    def add(self, record: GorRecord, exchange: HttpExchange) -> Iterator[Found]:
+    def add(self, request: _Request) -> Iterator[Found]:
         """Let a request wait; those that have waited too long come out without a reply."""
-        self._requests[record.place] = (record._replace(data=b""), exchange)
-        self._places.setdefault(record.id, []).append(record.place)
-        self._bytes += len(exchange.body)
+        self._requests[request.place] = request
+        self._places.setdefault(request.id, []).append(request.place)
+        self._bytes += len(request.body)
         while len(self._requests) > _MAX_WAITING or self._bytes > _MAX_WAITING_BYTES:
-            place = next(iter(self._requests))
-            yield place, self._take(place)[1]
+            yield self._oldest()
 
     def answer(self, reply: GorRecord) -> Iterator[Found]:
         """The request that this is the reply to, if it waits here."""
         places = self._places.get(reply.id)
         if places:
-            record, exchange = self._take(places[-1])
-            yield record.place, _answered(record, exchange, reply)
+            request = self._take(places[-1])
+            yield request.place, _answered(request, reply)
 
     def rest(self) -> Iterator[Found]:
         """Those that never got a reply."""
         while self._requests:
-            place = next(iter(self._requests))
-            yield place, self._take(place)[1]
+            yield self._oldest()
 
-    def _take(self, place: Place) -> tuple[GorRecord, HttpExchange]:
-        record, exchange = self._requests.pop(place)
-        places = self._places[record.id]
+    def _oldest(self) -> Found:
+        request = self._take(next(iter(self._requests)))
+        return request.place, _exchange(request)
+
+    def _take(self, place: Place) -> _Request:
+        request = self._requests.pop(place)
+        places = self._places[request.id]
         places.remove(place)
         if not places:
-            del self._places[record.id]
-        self._bytes -= len(exchange.body)
-        return record, exchange
+            del self._places[request.id]
+        self._bytes -= len(request.body)
+        return request
 
 
-def _answered(record: GorRecord, exchange: HttpExchange, reply: GorRecord) -> HttpExchange:
+def _answered(request: _Request, reply: GorRecord) -> HttpExchange:
     try:
         head = read_head(reply.data, reply.message_at)
         status, content_type = status_of(head), head.fields.get("content-type", "")
     except Unusable:
-        return exchange
+        return _exchange(request)
     try:
         body = read_body(head, reply.data)
     except Unusable:
         body = None  # goreplay cuts long replies
     # The reply's stamp is that of its first packet, its latency the time its packets took (capture-formats.md 1).
-    first_byte_ns = reply.timestamp_ns - record.timestamp_ns
-    in_order = first_byte_ns >= 0
+    first_byte_ns = reply.timestamp_ns - request.timestamp_ns
     total_ns = first_byte_ns + reply.latency_ns if reply.latency_ns is not None else None
-    return HttpExchange(
-        key=exchange.key,
-        captured_at=exchange.captured_at,
-        method=exchange.method,
-        host=exchange.host,
-        path=exchange.path,
-        content_type=exchange.content_type,
-        body=exchange.body,
-        wants_sse=exchange.wants_sse,
+    in_order = first_byte_ns >= 0
+    return _exchange(
+        request,
         reply=HttpReply(status=status, content_type=content_type, body=body),
         first_byte_s=first_byte_ns / 1e9 if in_order else None,
         total_s=total_ns / 1e9 if in_order and total_ns is not None else None,
+    )
+
+
+def _exchange(
+    request: _Request,
+    *,
+    reply: HttpReply | None = None,
+    first_byte_s: float | None = None,
+    total_s: float | None = None,
+) -> HttpExchange:
+    return HttpExchange(
+        key=f"{request.id}/{request.timestamp_ns}",
+        captured_at=request.captured_at,
+        method=request.line.method,
+        host=request.line.host,
+        path=request.line.path,
+        content_type=request.content_type,
+        body=request.body,
+        wants_sse=request.wants_sse,
+        reply=reply,
+        first_byte_s=first_byte_s,
+        total_s=total_s,
     )

@@ -1,19 +1,23 @@
 """The last look at captures before they are published: does any hold a credential, and on which line?"""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from harness.exchanges import Capture
 from replay.lines import LineFile
-from replay.sanitising.credentials import SHORTEST, find_credential, matches_rule
+from replay.sanitising.credentials import LONG_WORD, SHORTEST, find_credential, matches_rule, may_hold_rule
 
 __all__ = ["Leak", "first_leak", "scan"]
 
 # Words are judged by their randomness as well; the others hold hashes, which are random by nature.
 _WORDS: Final = frozenset(
     {"text", "instructions", "segment", "voice.description", "voice.reference.transcript", "consent.evidence"}
+)
+_WORDS_IN_JSON: Final = re.compile(
+    '"(?:' + "|".join(sorted(name.rpartition(".")[2] for name in _WORDS)) + ')":"([^"]*)"'
 )
 
 
@@ -49,10 +53,20 @@ def scan(path: Path) -> Iterator[Leak]:
         CaptureError: The file cannot be read.
     """
     for line in LineFile(path):
-        fields = _strings(json.loads(line.data), "")
+        text = line.data.decode()
+        if _is_surely_clean(text):
+            continue
+        fields = _strings(json.loads(text), "")
         leak = next((leak for name, value in fields if (leak := _leak(line.number, name, value))), None)
         if leak:
             yield leak
+
+
+def _is_surely_clean(text: str) -> bool:
+    """Whether nothing in a line can be a credential, by a look that costs a third of taking it apart."""
+    if "\\" in text or may_hold_rule(text):
+        return False
+    return not any(LONG_WORD.search(words) for words in _WORDS_IN_JSON.findall(text))
 
 
 def _strings(value: Any, name: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import Final
 
-__all__ = ["SHORTEST", "find_credential", "matches_rule", "may_hold_rule"]
+__all__ = ["LONG_WORD", "SHORTEST", "find_credential", "matches_rule", "may_hold_rule"]
 
 _RULES: Final = (
     ("a DashScope or OpenAI key", r"\bsk-(?:[A-Za-z]{2,8}-)?[A-Za-z0-9_-]{16,}"),
@@ -33,7 +33,7 @@ _MARKS: Final = (
 _ANY: Final = re.compile(
     "|".join(f"(?P<rule{number}>{pattern})" for number, (_, pattern) in enumerate(_RULES)), re.ASCII
 )
-_WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")
+LONG_WORD: Final = re.compile(r"[A-Za-z0-9+/_=-]{20,512}")
 # Bits a character. English words glued together stay below 3.6; 20 characters drawn from 62 have 4.0 and more.
 _RANDOM_BITS: Final = 3.8
 SHORTEST: Final = 12  # of a text that can hold a credential
@@ -44,7 +44,7 @@ def find_credential(text: str) -> str | None:
     """What kind of credential a text holds, by rule first and then by randomness; None when it holds none."""
     if rule := matches_rule(text):
         return rule
-    return "a word as random as a key" if any(_is_random(match[0]) for match in _WORD.finditer(text)) else None
+    return "a word as random as a key" if any(_is_random(match[0]) for match in LONG_WORD.finditer(text)) else None
 
 
 def matches_rule(text: str) -> str | None:
@@ -57,7 +57,10 @@ def matches_rule(text: str) -> str | None:
 
 def may_hold_rule(text: str) -> bool:
     """Whether the rules need to be tried; False is certain."""
-    return any(mark in text for mark in _MARKS)
+    for mark in _MARKS:  # noqa: SIM110 - twice as fast as any(), and every field of every capture comes by here
+        if mark in text:
+            return True
+    return False
 
 
 def _is_random(word: str) -> bool:

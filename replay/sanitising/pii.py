@@ -107,12 +107,12 @@ def _cards(text: str) -> Iterator[Find]:
 
 
 def _phones(text: str, language: str | None) -> Iterator[Find]:
-    if not _PHONE_LIKE.search(text):
-        return iter(())
-    matcher = _phone_matcher()
+    """Phones by the rules of one country after another, as long as something like one is left over."""
     found: list[Find] = []
     for region in _REGIONS.get(language or "", _ANY_REGION):
-        for match in matcher(text, region):
+        if not _apart(_matches("phone", _PHONE_LIKE, text), found):
+            break
+        for match in _phone_matcher()(text, region):
             found += _apart([Find("phone", match.start, match.end, keep=_kept(match))], found)
     return (find for find in found if not _DATE.search(text, find.start, find.end))
 

@@ -50,7 +50,7 @@ def make(path: Path, records: int, reply: bytes, content_type: str) -> None:
     dice = random.Random(1)
     with path.open("wb") as file:
         for number in range(records // 2):
-            text = dice.choice(PERSONAL if number % 50 == 0 else TEXTS) + f" {number}"
+            text = f"{dice.choice(PERSONAL if number % 50 == 0 else TEXTS)} Order {number % 1000}."
             at_ns, identity = NOON_NS + number * 10**7, f"{number:024x}"
             body = a_body(text=text, user=f"user-{number % 500}")
             file.write(

@@ -298,7 +298,7 @@ async def test_voices_that_the_account_no_longer_has_are_missing(
         missing = await (await open_enrolment(server)).missing([anna, other, never, preset])
 
     assert missing == [other, never]
-    assert [seen.json["model"] for seen in server.seen] == ["qwen-voice-enrollment"]
+    assert [seen.json["model"] for seen in server.seen] == ["qwen-voice-enrollment", "qwen-voice-design"]
     assert list(registry.all()) == ["v-kept"]
 
 
@@ -313,12 +313,35 @@ async def test_an_account_that_cannot_be_listed_is_not_paid_for_twice(
     assert "could not be listed" in caplog.text
 
 
-async def test_when_nothing_was_made_nothing_is_asked(open_enrolment: Open, anna: Voice) -> None:
+async def test_a_voice_made_just_before_a_kill_is_found_again_instead_of_paid_for_again(
+    open_enrolment: Open, anna: Voice, registry: VoiceRegistry
+) -> None:
     async with a_server(lists()) as server:
+        recipe = await (await open_enrolment(server)).recipe(anna, language="en", preview_text=None, pooled=True)
+    assert isinstance(recipe, Recipe)
+    made = f"qwen-tts-vc-{recipe.new.name}-voice-20261123120000000-ab12"
+
+    async with a_server(lists("v-foreign", made)) as server:
         missing = await (await open_enrolment(server)).missing([anna, a_voice()])
 
-    assert missing == [anna]
-    assert server.seen == []
+    assert missing == []
+    assert registry.get(key_of(anna)) == made
+
+
+async def test_the_pool_names_a_voice_by_what_it_is_made_from_and_a_measured_one_never_twice(
+    open_enrolment: Open, anna: Voice
+) -> None:
+    names: dict[bool, list[str]] = {True: [], False: []}
+    async with a_server(lists()) as server:
+        enrolment = await open_enrolment(server)
+        for pooled in (True, True, False, False):
+            recipe = await enrolment.recipe(anna, language="en", preview_text=None, pooled=pooled)
+            assert isinstance(recipe, Recipe)
+            names[pooled].append(recipe.new.name)
+
+    assert len(set(names[True])) == 1
+    assert len({*names[True], *names[False]}) == 3
+    assert all(len(name) <= 16 and name.isalnum() for name in (*names[True], *names[False]))
 
 
 @pytest.mark.parametrize(
