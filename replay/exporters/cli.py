@@ -14,7 +14,7 @@ from harness.exchanges import Capture
 from harness.providers.base import References
 from replay.exporters.foreign import ExportFormat, render
 from replay.exporters.wire_requests import WireRequest, wire_request
-from replay.sanitising.keys import KeyRing
+from replay.sanitising.keys import open_keys
 from replay.sanitising.references import EncryptedBlobStore
 from replay.sources import read_captures
 
@@ -37,8 +37,7 @@ def export(captures: Path, format_: str, out: Path, base_url: str, with_recordin
     """
     settings = Settings.load()
     source = read_captures(captures, quarantine=settings.home / "quarantine")
-    keys = KeyRing(settings.home / "keys")
-    references = EncryptedBlobStore(captures.parent / "audio", keys) if with_recordings else None
+    references = EncryptedBlobStore(captures.parent / "audio", open_keys(settings)) if with_recordings else None
     pairs = _Pairs(source, references)
     _write(out, render(ExportFormat(format_), pairs, base_url), replace=replace)
     click.echo(f"{out}: {pairs.written} requests, {pairs.left_out} clones left out for want of a recording that may go")

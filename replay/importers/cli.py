@@ -16,7 +16,7 @@ from replay.importers.importing import import_captures
 from replay.importers.mapping import load_mapping
 from replay.sanitising.consents import load_consents
 from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
+from replay.sanitising.keys import open_keys
 from replay.sanitising.references import EncryptedBlobStore
 from replay.sanitising.sanitiser import Policy, Sanitiser
 
@@ -64,7 +64,7 @@ def import_(
         raise UsageError("--policy raw keeps personal data: it needs --reason TEXT, the ground it is lawful on")
     settings, clock = Settings.load(), SystemClock()
     paths = find_files(files)
-    keys = KeyRing(settings.home / "keys")
+    keys = open_keys(settings)
     references = EncryptedBlobStore(out.parent / "audio", keys)
     sanitiser = Sanitiser(
         pseudonyms=Pseudonyms(keys.key("identity")),

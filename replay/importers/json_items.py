@@ -15,6 +15,7 @@ _MARK: Final = re.compile(rb'[\\"{}\[\]:,]')
 _IN_STRING: Final = re.compile(rb'[\\"]')
 _OPENING: Final = b"{["
 _CLOSING: Final = b"}]"
+_BACKSLASH, _QUOTE, _COLON, _ARRAY = b'\\":['
 _LONGEST_KEY_BYTES: Final = 64
 
 
@@ -47,40 +48,37 @@ class _Scanner:
         self._string: bytearray | None = None  # a key that may be on the path
         self._key = b""
         self._parts: list[bytes] | None = None  # the item under way
+        self._start = 0  # where in the piece it begins
         self._size_bytes = 0
 
     def feed(self, piece: bytes) -> Iterator[Item]:
         """The items that end in this piece."""
-        position = 1 if self._is_escaped else 0
-        item_start = 0
+        position, self._start = int(self._is_escaped), 0
         self._is_escaped = False
         while match := (_IN_STRING if self._in_string else _MARK).search(piece, position):
-            at, mark = match.start(), piece[match.start()]
+            at = match.start()
             self._spell(piece[position:at])
             position = at + 1
-            if mark == 0x5C:  # a backslash: what follows it is no mark
+            if piece[at] == _BACKSLASH:  # what follows it is no mark
                 self._is_escaped = position >= len(piece)
                 position += 1
-            elif mark == 0x22:
+            elif piece[at] == _QUOTE:
                 self._quote()
-            elif mark in _OPENING:
-                if self._is_inside and self._depth == len(self._path) + 1 and self._parts is None and mark == 0x7B:
-                    self._parts, self._size_bytes, item_start = [], 0, at
-                self._open(mark)
-            elif mark in _CLOSING:
-                self._depth -= 1
-                if self._parts is not None and self._depth == len(self._path) + 1:
-                    self._add(piece[item_start:position])
+            elif piece[at] in _OPENING:
+                self._open(piece[at], at)
+            elif piece[at] in _CLOSING:
+                if self._close():
+                    self._add(piece[self._start : position])
                     yield self._take(is_closed=True)
-                elif self._depth <= len(self._path):
-                    self._is_inside = False
-            elif mark == 0x3A and self._depth <= len(self._path):
-                self._key = bytes(self._string or b"")
             else:
-                self._key = b""
+                self._key = bytes(self._string or b"") if piece[at] == _COLON and self._is_on_path else b""
         self._spell(piece[position:])
         if self._parts is not None:
-            self._add(piece[item_start:])
+            self._add(piece[self._start :])
+
+    @property
+    def _is_on_path(self) -> bool:
+        return self._depth <= len(self._path)
 
     def end(self) -> Iterator[Item]:
         """The item that the document ended in, if it did."""
@@ -90,20 +88,29 @@ class _Scanner:
     def _quote(self) -> None:
         self._in_string = not self._in_string
         if self._in_string:
-            self._string = bytearray() if self._depth <= len(self._path) else None
+            self._string = bytearray() if self._is_on_path else None
 
     def _spell(self, part: bytes) -> None:
         """Gather the string under way, where it may be a key on the path."""
         if self._in_string and self._string is not None and len(self._string) < _LONGEST_KEY_BYTES:
             self._string += part
 
-    def _open(self, mark: int) -> None:
-        if self._depth <= len(self._path):
+    def _open(self, mark: int, at: int) -> None:
+        if self._is_on_path:
             self._keys[max(0, self._depth - 1) :] = [self._key] if self._depth else []
-            if mark == 0x5B and self._depth == len(self._path) and tuple(self._keys) == self._path:
-                self._is_inside = True
+            is_array = mark == _ARRAY and self._depth == len(self._path)
+            self._is_inside = is_array and tuple(self._keys) == self._path
+        elif self._is_inside and self._depth == len(self._path) + 1 and mark != _ARRAY:
+            self._parts, self._size_bytes, self._start = [], 0, at
         self._key = b""
         self._depth += 1
+
+    def _close(self) -> bool:
+        """Whether the item under way ends here."""
+        self._depth -= 1
+        if self._is_on_path:
+            self._is_inside = False
+        return self._parts is not None and self._depth == len(self._path) + 1
 
     def _add(self, part: bytes) -> None:
         self._size_bytes += len(part)

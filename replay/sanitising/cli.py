@@ -12,7 +12,7 @@ from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import UsageError
 from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
+from replay.sanitising.keys import open_keys
 from replay.sanitising.purging import Criteria, Purge, carry_out, plan_purge, write_proof
 from replay.sanitising.references import EncryptedBlobStore
 from replay.sanitising.verifying import Verification
@@ -35,7 +35,7 @@ def verify(captures: Path, as_json: bool) -> int:
     """
     settings = Settings.load()
     source = read_captures(captures, quarantine=settings.home / "quarantine")
-    references = EncryptedBlobStore(captures.parent / "audio", KeyRing(settings.home / "keys"))
+    references = EncryptedBlobStore(captures.parent / "audio", open_keys(settings))
     found = verify_file(source, references, now=SystemClock().now())
     click.echo(json.dumps(found.facts(), indent=2) if as_json else _text(captures, found))
     if found.problems:
@@ -86,7 +86,7 @@ def purge(
     purges.jsonl under the home folder says that it was done.
     """
     settings, clock = Settings.load(), SystemClock()
-    keys = KeyRing(settings.home / "keys")
+    keys = open_keys(settings)
     if user is not None:
         user_key = Pseudonyms(keys.key("identity")).of("user", user)
     before = clock.now() - _age(older_than) if older_than else None

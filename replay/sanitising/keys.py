@@ -10,9 +10,10 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from harness.config import Settings
 from harness.errors import ConfigError
 
-__all__ = ["KEY_BYTES", "KeyRing"]
+__all__ = ["KEY_BYTES", "KeyRing", "open_keys"]
 
 KEY_BYTES: Final = 32
 _HEX: Final = re.compile(f"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
@@ -60,6 +61,11 @@ class KeyRing:
         if mode & 0o077:
             raise ConfigError(f"{path}: others can read this key; run: chmod 600 {path}")
         return _parsed(text.strip(), str(path))
+
+
+def open_keys(settings: Settings) -> KeyRing:
+    """The keys under the home folder."""
+    return KeyRing(settings.home / "keys")
 
 
 def _parsed(text: str, what: str) -> bytes:

@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -137,3 +138,27 @@ def test_a_rotation_is_one_recording_and_other_files_are_not(tmp_path: Path) -> 
 def test_a_file_that_is_not_what_it_was_called_is_named(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match=r"app\.log: this does not look like a GoReplay file"):
         read(a_file(tmp_path, "app.log", LOG), kind=Format.GOR)
+
+
+@pytest.mark.parametrize("kind", [Format.LOG, Format.NATIVE, Format.HAR, Format.MITMPROXY])
+def test_a_hundred_megabytes_in_one_record_are_left_out_in_bounded_memory(tmp_path: Path, kind: Format) -> None:
+    beginnings = {
+        Format.LOG: b'{"text": "',
+        Format.NATIVE: b'{"schema": 1, "id": "',
+        Format.HAR: b'{"log": {"entries": [{"request": "',
+        Format.MITMPROXY: b"100000000:",
+    }
+    path = tmp_path / "huge"
+    with path.open("wb") as file:
+        file.write(beginnings[kind])
+        for _ in range(100):
+            file.write(b"x" * 10**6)
+        file.write(b'"}]}}\n' if kind is Format.HAR else b",")
+
+    tracemalloc.start()
+    (found,) = read(path, mapping=a_mapping(tmp_path), kind=kind)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert "more than" in found[1]
+    assert peak_bytes < 80 * 10**6

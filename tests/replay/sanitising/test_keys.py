@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.config import Settings
 from harness.errors import ConfigError
-from replay.sanitising.keys import KEY_BYTES, KeyRing
+from replay.sanitising.keys import KEY_BYTES, KeyRing, open_keys
 
 HEX = "0f" * KEY_BYTES
 
@@ -24,6 +25,10 @@ def test_a_key_that_was_given_goes_before_a_file_and_makes_none(tmp_path: Path) 
 
     assert ring.key("identity") == bytes.fromhex(HEX)
     assert not (tmp_path / "keys").exists()
+
+
+def test_keys_lie_under_the_home_folder(tmp_path: Path) -> None:
+    assert open_keys(Settings(home=tmp_path)).key("identity") == KeyRing(tmp_path / "keys").key("identity")
 
 
 def test_processes_that_begin_together_agree_on_one_key(tmp_path: Path) -> None:
