@@ -60,7 +60,7 @@ def kill_again_and_again(
         for command in ([*replay, "--live", "--budget", "500", "--confirm", confirm], ["extract"], ["verdict"]):
             _run_through(command, environment, aftermath, kills, moments, longest_s)
         run = list_runs(home)[-1]
-        ledger = Ledger.of(read_journal(run.journal).records)
+        ledger = _ledger(run)
         # A voice is asked for again when nobody knows whether it was made; whether it was then made twice, the
         # stand-in's bill says below.
         legs = [call for call in ledger.calls.values() if not call["leg"].startswith("voice:")]
@@ -70,7 +70,7 @@ def kill_again_and_again(
     wanted = {
         (run.id if not call["leg"].startswith("voice:") else "pool", call["leg"])
         for run in list_runs(home)
-        for call in Ledger.of(read_journal(run.journal).records).calls.values()
+        for call in _ledger(run).calls.values()
         if call["provider"] == "qwen" and call["purpose"] in ("clone", "design")
     }
     made = meter(environment, "qwen")["total"].get("voices", 0)
@@ -78,7 +78,7 @@ def kill_again_and_again(
     booked = sum(
         call["purpose"] == "speak"
         for run in list_runs(home)
-        for call in Ledger.of(read_journal(run.journal).records).calls.values()
+        for call in _ledger(run).calls.values()
         if call["provider"] == "qwen"
     )
     spoken = sum(
@@ -139,8 +139,13 @@ def _answers(home: Path) -> set[tuple[str, str, str]]:
 
 
 def _results(run: Run) -> dict[str, dict[str, object]]:
+    return _ledger(run).results
+
+
+def _ledger(run: Run) -> Ledger:
+    """What the journal adds up to; nothing when a kill left half a plan in it."""
     records = read_journal(run.journal).records
-    return Ledger.of(records).results if records else {}
+    return Ledger.of(records) if records else Ledger()
 
 
 def timed(environment: dict[str, str], **options: int | float) -> tuple[Aftermath, float]:

@@ -67,8 +67,9 @@ def audio_store(home: Path) -> BlobStore:
 
 
 def list_runs(home: Path) -> list[Run]:
-    """All runs under `home`, oldest first."""
-    return [Run(journal.parent) for journal in sorted((home / "runs").glob("*/journal.jsonl"))]
+    """All runs under `home`, oldest first; a folder whose run was killed before its plan was written is none."""
+    journals = sorted((home / "runs").glob("*/journal.jsonl"))
+    return [Run(journal.parent) for journal in journals if journal.stat().st_size]
 
 
 def find_run(home: Path, name: str = "latest") -> Run:

@@ -4,9 +4,11 @@ import hashlib
 import sqlite3
 from typing import Final
 
+from replay.importers.records import Unusable
+
 __all__ = ["Repetitions"]
 
-_MAX_SUFFIX: Final = 1_000
+_MAX_CONTENTS: Final = 20  # under one id; whoever uses one for more has no ids
 
 
 class Repetitions:
@@ -24,9 +26,12 @@ class Repetitions:
         """An id for a capture of this content, which is then taken; None when it is the same as an earlier one.
 
         Other content under an id that is taken gets `-2`, `-3` and so on behind it.
+
+        Raises:
+            Unusable: Too many other contents stand under the id.
         """
         digest = _hash(content)
-        for number in range(1, _MAX_SUFFIX):
+        for number in range(1, _MAX_CONTENTS + 1):
             candidate = capture_id if number == 1 else f"{capture_id}-{number}"
             key = _hash(candidate.encode())
             if self._cursor.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, digest)).rowcount:
@@ -34,7 +39,7 @@ class Repetitions:
             (known,) = self._cursor.execute("SELECT content FROM seen WHERE id = ?", (key,)).fetchone()
             if known == digest:
                 return None
-        return None
+        raise Unusable(f"the id stands on {_MAX_CONTENTS} records already, each with other content")
 
     def close(self) -> None:
         """Forget everything."""

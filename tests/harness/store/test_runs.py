@@ -12,9 +12,10 @@ def home(tmp_path: Path) -> Path:
     for name in ("20261122T000000-aaa", "20261123T000000-bbb"):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        (folder / "journal.jsonl").touch()
+        (folder / "journal.jsonl").write_text("a plan\n")
         (folder / "run.duckdb").touch()
-    (tmp_path / "runs" / "not-a-run").mkdir()
+    (tmp_path / "runs" / "20261124T000000-never-began").mkdir()
+    (tmp_path / "runs" / "20261124T000000-never-began" / "journal.jsonl").touch()
     return tmp_path
 
 

@@ -72,12 +72,12 @@ def test_a_bad_row_does_not_end_the_reading(tmp_path: Path) -> None:
 
 
 def test_a_quote_that_is_never_closed_does_not_swallow_the_memory(tmp_path: Path) -> None:
-    rows = "2025-11-23T12:00:00Z,Bye,Vivian\n" * 100_000
+    rows = "2025-11-23T12:00:00Z,Bye,Vivian\n" * 40_000
     found = outcomes(read_csv, tmp_path, f'ts,text,voice\n2025-11-23T12:00:00Z,"open,Vivian\n{rows}')
 
     assert found[0][1] == "the row is no sound CSV"
-    assert found[-1] == (100_002, "Bye")
-    assert len(found) > 50_000
+    assert found[-1] == (40_002, "Bye")
+    assert len(found) > 5_000
 
 
 def test_bytes_that_are_no_text_hurt_only_their_own_row(tmp_path: Path) -> None:
