@@ -68,8 +68,8 @@ def audio_store(home: Path) -> BlobStore:
 
 def list_runs(home: Path) -> list[Run]:
     """All runs under `home`, oldest first; a folder whose run was killed before its plan was written is none."""
-    journals = sorted((home / "runs").glob("*/journal.jsonl"))
-    return [Run(journal.parent) for journal in journals if journal.stat().st_size]
+    runs = [Run(journal.parent) for journal in sorted((home / "runs").glob("*/journal.jsonl"))]
+    return [run for run in runs if run.journal.stat().st_size or run.database.is_file()]
 
 
 def find_run(home: Path, name: str = "latest") -> Run:
