@@ -64,7 +64,7 @@ def a_run(
     folder = home / "runs" / run_id
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(folder)
-    run.journal.touch()
+    run.journal.write_text("a plan\n")  # a folder without one is no run
     dice = random.Random(seed)
     blobs = audio_store(home)
     rows: dict[str, list[Row]] = {name: [] for name in TABLES}
