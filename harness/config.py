@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -25,6 +25,10 @@ from harness.errors import ConfigError
 
 __all__ = [
     "PROJECT",
+    "CaptureSettings",
+    "FlagSettings",
+    "GatewaySettings",
+    "LimitSettings",
     "ModalDialect",
     "ModalSettings",
     "QuotaSettings",
@@ -32,6 +36,7 @@ __all__ = [
     "QwenSettings",
     "ReplaySettings",
     "Settings",
+    "ShadowSettings",
 ]
 
 PROJECT: Final = Path(__file__).resolve().parents[1]  # where data/ and cutover.toml stand
@@ -155,6 +160,72 @@ class ReplaySettings(_Section):
     extract_processes: Annotated[int, Field(ge=0)] = 0  # 0: one for each core
 
 
+class FlagSettings(_Section):
+    """Where flags come from, and what the environment sets in their place."""
+
+    file: Path = PROJECT / "data" / "flags.toml"
+    provider: str | None = None  # another OpenFeature provider, module:factory; then `file` is not read
+    prefix: str = ""  # before the names of its flags
+    salt: str = "cutover-1"  # of buckets, for a provider that has no place for one
+    # "legacy", "shadow:1000", "canary:500", "qwen": replaces the flag of one operation; never exceeds the rollout
+    generate: str | None = None
+    clone: str | None = None
+    design: str | None = None
+
+
+class LimitSettings(_Section):
+    """What one caller may ask for; more is answered 429."""
+
+    requests_per_minute: Annotated[float, Field(gt=0)] = 600.0
+    chars_per_minute: Annotated[float, Field(gt=0)] = 60_000.0  # billed characters
+    voices_per_day: Annotated[float, Field(gt=0)] = 20.0
+    concurrency: Annotated[int, Field(gt=0)] = 64  # requests under way at once
+    max_chars: Annotated[int, Field(gt=0)] = 5_000  # of one text
+    max_reference_bytes: Annotated[int, Field(gt=0)] = 10 * 1024 * 1024
+    max_body_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
+
+
+class ShadowSettings(_Section):
+    """How much work copies may make."""
+
+    queue: Annotated[int, Field(gt=0)] = 200  # copies that wait; one more is dropped and counted
+    concurrency: Annotated[int, Field(gt=0)] = 8
+    deadline_s: Annotated[float, Field(gt=0)] = 60.0
+    budget_usd_per_day: Annotated[float, Field(ge=0)] = 5.0  # what copies may cost; 0: none are sent
+
+
+class CaptureSettings(_Section):
+    """What is kept of real requests, and under which keys."""
+
+    share_bp: Annotated[int, Field(ge=0, le=10_000)] = 0  # of requests the gateway records, in basis points
+    policy: Literal["mask", "drop"] = "mask"  # what becomes of personal data in texts
+    identity_key: SecretStr | None = None  # hex, 32 bytes; default: a key file under home, made on first use
+    references_key: SecretStr | None = None  # hex, 32 bytes; likewise
+
+
+class GatewaySettings(_Section):
+    """The gateway, `cutover serve`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    admin_host: str = "127.0.0.1"
+    admin_port: Annotated[int, Field(ge=0, le=65_535)] = 8081
+    admin_token: SecretStr | None = None  # what administration asks for; without one it answers reads only
+    callers: Path | None = None  # API keys (hashed), by caller; default: gateway/callers.toml under home
+    jwt_secret: SecretStr | None = None  # HS256
+    jwt_public_key: Path | None = None  # RS256, PEM
+    jwt_jwks_url: str | None = None  # RS256, fetched and cached
+    jwt_audience: str | None = None
+    jwt_issuer: str | None = None
+    region: str | None = None  # under which consent must allow a voice to go to Qwen; default: Qwen's
+    first_byte_s: Annotated[float, Field(gt=0)] = 8.0  # Qwen has this long before legacy answers instead
+    deadline_s: Annotated[float, Field(gt=0)] = 120.0  # for a caller's whole request, fallback included
+    drain_s: Annotated[float, Field(ge=0)] = 30.0  # what requests under way get when the gateway is told to end
+    idempotency_s: Annotated[float, Field(gt=0)] = 86_400.0  # how long a key gives back the first answer
+    limits: LimitSettings = LimitSettings()
+    shadow: ShadowSettings = ShadowSettings()
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -168,6 +239,9 @@ class Settings(BaseSettings):
     qwen: QwenSettings = QwenSettings()
     modal: ModalSettings = ModalSettings()
     replay: ReplaySettings = ReplaySettings()
+    capture: CaptureSettings = CaptureSettings()
+    flags: FlagSettings = FlagSettings()
+    gateway: GatewaySettings = GatewaySettings()
 
     @field_validator("allow_hosts", mode="before")
     @classmethod

@@ -1,0 +1,1 @@
+"""The live path: callers in, speech out, with a way back."""

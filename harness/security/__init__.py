@@ -1,0 +1,1 @@
+"""The gate that must pass before the integration counts as done."""

@@ -1,0 +1,1 @@
+"""What the live path tells: metrics, one log line a request, traces."""
