@@ -3,6 +3,7 @@
 Also keeps how long each of these made the call wait, so that our own waiting is not taken for the provider's.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from harness.clock import Clock
@@ -13,21 +14,34 @@ from replay.budget import Budget
 from replay.killswitch import KillSwitch
 from replay.quota import Quota
 
-__all__ = ["LegAdmission"]
+__all__ = ["Admissions", "LegAdmission"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admissions:
+    """What all admissions of a run share."""
+
+    budget: Budget
+    book: Logbook
+    switch: KillSwitch
+    clock: Clock
+
+    def to(self, leg: str, quota: Quota, *, has_place: bool = False) -> "LegAdmission":
+        """The admission of one leg; with `has_place` the quota has let its first call through already."""
+        return LegAdmission(leg, quota=quota, shared=self, has_place=has_place)
 
 
 class LegAdmission:
     """Admits the paid calls of one leg, or of one voice that is made beforehand."""
 
-    def __init__(
-        self, leg: str, *, quota: Quota, budget: Budget, book: Logbook, switch: KillSwitch, clock: Clock
-    ) -> None:
+    def __init__(self, leg: str, *, quota: Quota, shared: Admissions, has_place: bool) -> None:
         self._leg = leg
         self._quota = quota
-        self._budget = budget
-        self._book = book
-        self._switch = switch
-        self._clock = clock
+        self._budget = shared.budget
+        self._book = shared.book
+        self._switch = shared.switch
+        self._clock = shared.clock
+        self._has_place = has_place
         self._open: dict[PaidCall, str] = {}  # call → its id in journal and budget
         self._calls = 0
         self.admitted_at: datetime | None = None  # the first time
@@ -42,10 +56,12 @@ class LegAdmission:
             BudgetExceeded: It could cost more than is left, or nobody knows what it costs.
         """
         began_s = self._clock.monotonic()
-        await self._quota.admit()
-        pulled = self._switch.reason()
-        if pulled:
-            raise NotAdmitted(pulled)
+        if self._calls:
+            await self._follow_up()
+        else:
+            async with self._switch.abandoning():
+                if not self._has_place:
+                    await self._quota.admit()
         # Ids go on where an earlier try of the same leg stopped: the time makes them differ.
         call_id = f"{self._leg}#{self._clock.now():%Y%m%dT%H%M%S%f}.{self._calls}"
         self._budget.reserve(call_id, provider=call.provider, worst_microusd=call.worst_microusd)
@@ -73,6 +89,12 @@ class LegAdmission:
         else:
             self.admitted_at, self.admitted_s = self._clock.now(), self._clock.monotonic()
         self._calls += 1
+
+    async def _follow_up(self) -> None:
+        """Let what was begun be finished: stopped half-way, the voice it paid for would be paid for again."""
+        await self._quota.admit()
+        if emergency := self._switch.emergency():
+            raise NotAdmitted(emergency)
 
     def settle(self, call: PaidCall, microusd: int | None) -> None:
         """Book what `call` cost; None keeps its reservation as spent."""

@@ -8,16 +8,20 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from harness.config import ModalSettings, QwenSettings
 from harness.exchanges import Capture, Failure
 from harness.providers.pricing import PriceList
-from harness.providers.qwen_terms import model_for
-from harness.speech import Operation, Voice, VoiceKind, billed_chars
-from replay.obstacles import Obstacle, needs_voice, obstacles
+from harness.speech import VoiceKind, billed_chars
+from replay.bills import Bill, modal_bill, qwen_bill
+from replay.obstacles import VOICE_NOT_MIGRATED, Obstacle, obstacles
+from replay.pacing import AsRecorded, Pacing
+from replay.pressure import Pressure, pressure_at
 
 __all__ = ["Gap", "GapReport", "gap_json", "gap_report", "gap_text"]
+
+AS_RECORDED: Final = AsRecorded()
 
 
 class Gap(NamedTuple):
@@ -27,30 +31,9 @@ class Gap(NamedTuple):
     blocks: bool
     words: str  # of the first capture that met it
     captures: int
+    share: float  # of all captures
     billed_chars: int
     operations: Mapping[str, int]
-
-
-class Bill(NamedTuple):
-    """What the captured traffic costs at one provider; None means unknown, never free."""
-
-    usd: float | None
-    basis: str
-
-
-class Pressure(NamedTuple):
-    """How near its quota the candidate comes at a speed."""
-
-    speed: float
-    peak_per_minute: int
-    peak_per_second: int
-    allowed_per_minute: float
-    allowed_per_second: float
-
-    @property
-    def is_too_high(self) -> bool:
-        """Whether requests would have to wait."""
-        return self.peak_per_minute > self.allowed_per_minute or self.peak_per_second > self.allowed_per_second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +43,22 @@ class GapReport:
     captures: int
     blocked: int
     gaps: Sequence[Gap]  # the ones that block most first
+    references: int  # recordings that voices are made from, each counted once
+    migratable_references: int  # those that the candidate would take
     bills: Mapping[str, Bill]  # by provider
+    pace: str  # at which the pressure was predicted
     pressure: Pressure
+    set_aside: int  # lines that are no capture, such as one in a language that neither provider speaks
 
     @property
     def blocked_share(self) -> float:
         """Of the captures; 0.0 of none."""
         return self.blocked / self.captures if self.captures else 0.0
+
+    @property
+    def migratable_share(self) -> float | None:
+        """Of the recordings; None where there are none."""
+        return self.migratable_references / self.references if self.references else None
 
 
 def gap_report(
@@ -78,26 +70,41 @@ def gap_report(
     problems: Mapping[str, Failure],
     migrated: Container[str],
     now: datetime,
-    speed: float = 1.0,
+    pacing: Pacing = AS_RECORDED,
+    pace: str = "recorded",
+    set_aside: int = 0,
 ) -> GapReport:
-    """The migration gap of `captures`, were they replayed `speed` times as fast as they were recorded.
+    """The migration gap of `captures`.
 
-    Raises:
-        ValueError: `speed` is not positive.
+    Args:
+        captures: By when they were captured.
+        qwen: The candidate.
+        modal: The legacy path.
+        prices: Of both.
+        problems: From `reference_problems`.
+        migrated: Ids (the caller's own) of voices that exist at the candidate.
+        now: Against which consent expires.
+        pacing: At which the pressure is predicted.
+        pace: The same in words.
+        set_aside: How many lines of the file are no capture.
     """
-    if speed <= 0:
-        raise ValueError(f"speed {speed} is not positive")
     met = {
         capture.id: obstacles(capture, settings=qwen, problems=problems, migrated=migrated, now=now)
         for capture in captures
     }
     passing = [capture for capture in captures if not any(obstacle.blocks for obstacle in met[capture.id])]
+    # Both bills are of the same captures: all that could be done once its voices exist.
+    billed = [capture for capture in captures if not any(_lasts(obstacle) for obstacle in met[capture.id])]
     return GapReport(
         captures=len(captures),
         blocked=len(captures) - len(passing),
         gaps=_gaps(captures, met),
-        bills={"qwen": _qwen_bill(passing, qwen, prices, migrated), "modal": _modal_bill(captures, modal, prices)},
-        pressure=_pressure(passing, qwen, speed),
+        references=len(_references(captures)),
+        migratable_references=len(_references(captures) - set(problems)),
+        bills={"qwen": qwen_bill(billed, qwen, prices, migrated), "modal": modal_bill(billed, modal, prices)},
+        pace=pace,
+        set_aside=set_aside,
+        pressure=pressure_at(pacing, (capture.captured_at.timestamp() for capture in passing), qwen.quota),
     )
 
 
@@ -109,7 +116,12 @@ def gap_json(report: GapReport) -> dict[str, Any]:
         "blocked": report.blocked,
         "blocked_share": report.blocked_share,
         "gaps": [{**gap._asdict(), "operations": dict(gap.operations)} for gap in report.gaps],
+        "set_aside": report.set_aside,
+        "references": report.references,
+        "migratable_references": report.migratable_references,
+        "migratable_share": report.migratable_share,
         "bills": {provider: bill._asdict() for provider, bill in report.bills.items()},
+        "pace": report.pace,
         "pressure": {**report.pressure._asdict(), "is_too_high": report.pressure.is_too_high},
     }
 
@@ -120,17 +132,46 @@ def gap_text(report: GapReport) -> str:
     for gap in report.gaps:
         mark = "blocks" if gap.blocks else "to do "
         operations = ", ".join(f"{count} {name}" for name, count in sorted(gap.operations.items()))
-        lines.append(f"  {mark}  {gap.code}: {gap.captures} ({operations}), such as: {gap.words}")
-    for provider, bill in report.bills.items():
-        lines.append(f"Bill at {provider}: {'unknown' if bill.usd is None else f'${bill.usd:,.4f}'} ({bill.basis})")
-    pressure = report.pressure
-    lines.append(
-        f"At {pressure.speed:g}x the peak is {pressure.peak_per_minute} calls a minute and "
-        f"{pressure.peak_per_second} a second; "
-        f"{pressure.allowed_per_minute:g} and {pressure.allowed_per_second:g} are ours to use"
-        + (", so calls will have to wait." if pressure.is_too_high else ".")
+        traffic = f"{gap.captures} ({gap.share:.1%}: {operations})"
+        lines.append(f"  {mark}  {gap.code}: {traffic}, such as: {gap.words}")
+    if report.set_aside:
+        lines.append(f"{report.set_aside} more lines were set aside: they are no captures; see the quarantine file.")
+    if report.references:
+        lines.append(f"{report.migratable_references} of {report.references} reference recordings would be taken.")
+    lines += [f"Bill at {provider}: {_bill_text(bill)}" for provider, bill in report.bills.items()]
+    return "\n".join([*lines, _pressure_text(report.pressure, report.pace)])
+
+
+def _bill_text(bill: Bill) -> str:
+    if bill.usd is None:
+        return f"unknown ({bill.basis})"
+    loaded = "unknown" if bill.fully_loaded_usd is None else f"${bill.fully_loaded_usd:,.4f}"
+    both = f"${bill.usd:,.4f}" if bill.usd == bill.fully_loaded_usd else f"${bill.usd:,.4f}, fully loaded {loaded}"
+    return f"{both} ({bill.basis})"
+
+
+def _pressure_text(pressure: Pressure, pace: str) -> str:
+    wait = (
+        f", so calls wait up to {pressure.longest_wait_s:,.1f} s and the last goes out after "
+        f"{pressure.ends_after_s:,.0f} s."
+        if pressure.is_too_high
+        else "."
     )
-    return "\n".join(lines)
+    return (
+        f"At pace {pace} the peak is {pressure.peak_per_minute} calls a minute and {pressure.peak_per_second} "
+        f"a second; {pressure.allowed_per_minute:g} and {pressure.allowed_per_second:g} are ours to use{wait}"
+    )
+
+
+def _lasts(obstacle: Obstacle) -> bool:
+    """Whether an obstacle blocks even when voices may be made."""
+    return obstacle.blocks and obstacle.code != VOICE_NOT_MIGRATED
+
+
+def _references(captures: Sequence[Capture]) -> set[str]:
+    """Hashes of the recordings that voices are made from."""
+    voices = (capture.request.voice for capture in captures)
+    return {voice.reference.sha256 for voice in voices if voice.kind is VoiceKind.CLONE and voice.reference}
 
 
 def _gaps(captures: Sequence[Capture], met: Mapping[str, Sequence[Obstacle]]) -> list[Gap]:
@@ -144,65 +185,10 @@ def _gaps(captures: Sequence[Capture], met: Mapping[str, Sequence[Obstacle]]) ->
             blocks=blocks,
             words=cases[0][1],
             captures=len(cases),
+            share=len(cases) / len(captures),
             billed_chars=sum(billed_chars(capture.request.spoken_text) for capture, _ in cases),
             operations=Counter(capture.request.operation.value for capture, _ in cases),
         )
         for (code, blocks), cases in by_code.items()
     ]
     return sorted(gaps, key=lambda gap: (not gap.blocks, -gap.captures, gap.code))
-
-
-def _qwen_bill(
-    captures: Sequence[Capture], settings: QwenSettings, prices: PriceList, migrated: Container[str]
-) -> Bill:
-    """What can be done there: its characters, and a fee for each voice that has to be made."""
-    amounts: list[int | None] = []
-    voices: dict[str, Voice] = {}
-    for capture in captures:
-        request = capture.request
-        if needs_voice(capture, migrated):
-            # Voices to speak with are made once; those made to be measured, every time.
-            voices[request.voice.id if request.operation is Operation.GENERATE else f"!{capture.id}"] = request.voice
-        if request.operation is not Operation.DESIGN:
-            chars = billed_chars(request.spoken_text)
-            model = model_for(request, settings)
-            amounts.append(prices.microusd("qwen", settings.region, model, "characters", chars))
-    for voice in voices.values():
-        item = settings.voice_design_model if voice.kind is VoiceKind.DESIGN else settings.enrolment_model
-        amounts.append(prices.microusd("qwen", settings.region, item, "voices", 1))
-    basis = f"{len(captures)} captures by counted characters, {len(voices)} voices to be made"
-    known = [amount for amount in amounts if amount is not None]
-    return Bill(sum(known) / 1e6 if len(known) == len(amounts) else None, basis)
-
-
-def _modal_bill(captures: Sequence[Capture], settings: ModalSettings, prices: PriceList) -> Bill:
-    """What was done: the seconds that production waited, as seconds of a GPU; nobody else's, no idle time."""
-    seen = [capture.observed.total_s for capture in captures if capture.observed]
-    seconds = [second for second in seen if second is not None]
-    basis = f"{len(seconds)} of {len(captures)} captures by observed seconds, without idle time"
-    if len(seconds) < len(captures):
-        return Bill(None, basis)
-    microusd = prices.microusd("modal", settings.region, settings.gpu, "gpu_s", sum(seconds))
-    return Bill(None if microusd is None else microusd / 1e6, basis)
-
-
-def _pressure(captures: Sequence[Capture], settings: QwenSettings, speed: float) -> Pressure:
-    times = sorted(capture.captured_at.timestamp() / speed for capture in captures)
-    quota = settings.quota
-    return Pressure(
-        speed=speed,
-        peak_per_minute=_peak(times, 60.0),
-        peak_per_second=_peak(times, 1.0),
-        allowed_per_minute=quota.per_minute * quota.share,
-        allowed_per_second=quota.per_second * quota.share,
-    )
-
-
-def _peak(times: Sequence[float], window_s: float) -> int:
-    """The most of sorted `times` that any half-open window of that length holds."""
-    most, start = 0, 0
-    for end, moment in enumerate(times):
-        while moment - times[start] >= window_s:
-            start += 1
-        most = max(most, end - start + 1)
-    return most

@@ -2,7 +2,7 @@
 
 from array import array
 
-__all__ = ["Lateness"]
+__all__ = ["Lateness", "quantile"]
 
 
 class Lateness:
@@ -15,18 +15,21 @@ class Lateness:
         """Note one capture in the order of the schedule."""
         self._seconds.append(seconds)
 
+    def __len__(self) -> int:
+        return len(self._seconds)
+
     def summary(self) -> dict[str, float | None]:
         """`p50_s`, `p99_s` and `max_s` over all, `end_s` for the last: drift shows there. None without any."""
         ordered = sorted(self._seconds)
         return {
-            "p50_s": _quantile(ordered, 0.50),
-            "p99_s": _quantile(ordered, 0.99),
+            "p50_s": quantile(ordered, 0.50),
+            "p99_s": quantile(ordered, 0.99),
             "max_s": ordered[-1] if ordered else None,
             "end_s": self._seconds[-1] if self._seconds else None,
         }
 
 
-def _quantile(ordered: list[float], share: float) -> float | None:
+def quantile(ordered: list[float], share: float) -> float | None:
     """The smallest value that at least `share` of all do not exceed."""
     if not ordered:
         return None

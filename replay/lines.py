@@ -21,6 +21,9 @@ _CHUNK_BYTES: Final = 64 * 1024
 # Fed to the decompressor at once. A zstd block of 4 bytes can unfold to 128 KiB: a bomb gives 4 MiB at a time, no more.
 _PACKED_BYTES: Final = 128
 _MAX_WINDOW_BYTES: Final = 2**27  # what the zstd command itself reads and writes without being asked for more
+# Captures pack 10 to 40 times. A bomb packs 1,000 times and more.
+_BOMB_RATIO: Final = 200
+_BOMB_FROM_BYTES: Final = 64 * 1024 * 1024
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 little-endian begins with the first
@@ -101,13 +104,16 @@ class LineFile:
     def _decompressed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
         frame = decompressor.decompressobj()
-        begun = False
+        begun, packed_bytes, unpacked_bytes = False, 0, 0
         try:
             for piece in _pieces(chunks, _PACKED_BYTES):
                 rest = piece
+                packed_bytes += len(piece)
                 while rest:
                     begun = True
                     if text := frame.decompress(rest):
+                        unpacked_bytes += len(text)
+                        self._refuse_bomb(packed_bytes, unpacked_bytes)
                         yield text
                     rest = frame.unused_data if frame.eof else b""
                     if frame.eof:
@@ -116,6 +122,13 @@ class LineFile:
             raise CaptureError(f"{self.path}: the zstd compression is damaged: {error}") from None
         if begun:
             raise CaptureError(f"{self.path}: the zstd compression ends too early; copy the file again")
+
+    def _refuse_bomb(self, packed_bytes: int, unpacked_bytes: int) -> None:
+        if unpacked_bytes > max(_BOMB_FROM_BYTES, _BOMB_RATIO * packed_bytes):
+            raise CaptureError(
+                f"{self.path}: unfolds to more than {_BOMB_RATIO} times its size, as a compression bomb does; "
+                "unpack it by hand if it is none"
+            )
 
     def _text(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The chunks without a byte order mark, once their head looks like UTF-8."""

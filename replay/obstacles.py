@@ -7,16 +7,17 @@ from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from harness.capturing.consent import consent_problem
 from harness.config import QwenSettings
 from harness.exchanges import Capture, Failure
 from harness.providers.base import References
 from harness.providers.qwen_terms import objection_to
 from harness.providers.reference import enrolment_problem, load_recording
 from harness.speech import Operation, VoiceKind
-from replay.consent import consent_problem
 
-__all__ = ["Obstacle", "needs_voice", "obstacles", "reference_problems"]
+__all__ = ["VOICE_NOT_MIGRATED", "Obstacle", "needs_voice", "obstacles", "reference_problems"]
 
+VOICE_NOT_MIGRATED: Final = "voice_not_migrated"
 _RATE_HZ: Final = 24_000  # what the candidate delivers (providers.md A2)
 
 
@@ -75,7 +76,7 @@ def obstacles(
     if needs_voice(capture, migrated):
         may_be_made = settings.allow_voice_creation
         words = "the voice does not exist there yet" + ("" if may_be_made else ", and may not be made")
-        found.append(Obstacle("voice_not_migrated", not may_be_made, words))
+        found.append(Obstacle(VOICE_NOT_MIGRATED, not may_be_made, words))
     if request.response_format != "wav" or request.sample_rate_hz != _RATE_HZ:
         words = f"asked for {request.response_format} of {request.sample_rate_hz} Hz, comes as WAV of {_RATE_HZ} Hz"
         found.append(Obstacle("format", False, words))

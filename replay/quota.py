@@ -38,11 +38,13 @@ class Quota:
         self._slowed = 1.0  # the factor right after the latest 429 …
         self._slowed_at_s = 0.0  # … and when that was
         self.waiting = 0  # callers not yet admitted
+        self.waited_s = 0.0  # what callers waited until they were, all together
         self.throttled = 0  # 429s seen
 
     async def admit(self) -> None:
         """Wait for a place in every window."""
         self.waiting += 1
+        began_s = self._clock.monotonic()
         try:
             async with self._lock:
                 for calls, period_s, throttler in self._windows:
@@ -50,6 +52,12 @@ class Quota:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # ships no types
         finally:
             self.waiting -= 1
+            self.waited_s += self._clock.monotonic() - began_s
+
+    @property
+    def rate_hz(self) -> float:
+        """What its narrowest window allows in the long run."""
+        return min(calls / period_s for calls, period_s, _ in self._windows)
 
     def slow_down(self) -> None:
         """Take note of a 429."""

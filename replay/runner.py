@@ -1,52 +1,46 @@
 """Send every leg of a plan once, lanes of a capture together, and keep the journal of it.
 
-    schedule ─► capture ─► legs in their order ─► admission ─► provider ─► blob ─► result in the journal
+    schedule ─► capture ─► places in every quota ─► legs in their order ─► admission ─► provider ─► blob ─► result
 
 What to send is the plan's business, when it is due the pacing's, what it may cost the budget's; here it only happens,
 at a bounded concurrency, and stops cleanly when asked.
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from harness.capturing.consent import consent_problem
 from harness.clock import Clock
-from harness.errors import ErrorKind
-from harness.exchanges import OK, Capture, Cost, Exchange, Failure, Lane, Leg, Speech, Timing, Usage
+from harness.errors import ErrorKind, NotAdmitted
+from harness.exchanges import Capture, Cost, Exchange, Failure, Lane, Leg, Speech, Timing, Usage
 from harness.progress import ProgressReport
-from harness.providers.base import Deadline, Provider
-from harness.speech import Operation, Voice, VoiceKind, billed_chars
+from harness.providers.base import Deadline
+from harness.speech import billed_chars
 from harness.store.blobs import BlobStore
 from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import exchange_row
-from replay.admission import LegAdmission
+from replay.admission import Admissions, LegAdmission
 from replay.alarm import open_alarm
 from replay.budget import Budget
-from replay.consent import consent_problem
 from replay.killswitch import KillSwitch
 from replay.lateness import Lateness
 from replay.pacing import AtOnce, Pacing
 from replay.plan import PlanEntry, ReplayPlan
 from replay.quota import Quota
+from replay.routes import Route
+from replay.tally import Tally
+from replay.voicing import Voicing, hopeless
+from replay.warming import WarmUp, warm_up_captures
 
-__all__ = ["Replay", "Route"]
+__all__ = ["Replay"]
 
-# One of these means that every further call would end the same way (fault F08: one row, not ten thousand).
-_SWITCH_EVERY_S: Final = 0.25
-_HOPELESS: Final = frozenset({ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.QUOTA})
-
-
-@dataclass(slots=True, kw_only=True)
-class Route:
-    """Everything between a lane and its provider."""
-
-    provider: Provider
-    quota: Quota
-    region: str | None
-    deadline_s: float
+_LOOK_EVERY_S: Final = 0.25  # at the kill switch: new sends stop within a second of it
+_OWN_QUOTA: Final = "local.quota"  # code of a call that found no room in our own quota: no word of the provider's
 
 
 class _Due(NamedTuple):
@@ -54,6 +48,14 @@ class _Due(NamedTuple):
 
     at: datetime
     s: float
+
+
+class _Ready(NamedTuple):
+    """A leg about to start, and whether its quota has let it through already."""
+
+    leg: Leg
+    problem: str | None  # why it may not be sent at all
+    has_place: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,8 +75,15 @@ class Replay:
     lateness: Lateness = field(default_factory=Lateness)
     resend_unknown: bool = False
     stopped_because: str | None = None
-    _failed: int = 0
+    tally: Tally = field(init=False)
+    _admissions: Admissions = field(init=False)
+    _voicing: Voicing = field(init=False)
     _pacer: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(self.budget, self._quotas().values())
+        self._admissions = Admissions(budget=self.budget, book=self.book, switch=self.switch, clock=self.clock)
+        self._voicing = Voicing(book=self.book, admissions=self._admissions, clock=self.clock)
 
     async def run(self) -> Ledger:
         """Send all that is still to be sent and return the ledger.
@@ -82,22 +91,51 @@ class Replay:
         A call to `stop` ends it early: what is under way is finished, the rest stays to do.
         """
         self._book_unknown()
-        todo = list(self._todo())
-        await self._prepare_voices(todo)
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(self._watch_switch())
+            watch = group.create_task(self._watch())
+            if any(self._todo()):
+                await self._prepare()
             async with asyncio.TaskGroup() as sending:
-                self._pacer = sending.create_task(self._dispatch(sending, todo))
+                self._pacer = sending.create_task(self._dispatch(sending))
             watch.cancel()
-        self.book.write({"type": "pacing", "pacing": repr(self.pacing), **self.lateness.summary()})
+        self._note_pacing()
         await self.book.commit()
         return self.book.ledger
 
     def stop(self, reason: str) -> None:
-        """Send nothing new; what is under way is finished."""
+        """Send nothing new; what is under way is finished, what waits for quota is not sent."""
         self.stopped_because = self.stopped_because or reason
+        self.switch.pull(reason)
         if self._pacer is not None:
             self._pacer.cancel()
+
+    def _quotas(self) -> dict[str, Quota]:
+        return {route.provider.name: route.quota for route in self.routes.values()}
+
+    def _note_pacing(self) -> None:
+        """How this sitting went; a run that was resumed has several."""
+        quotas = self._quotas()
+        self.book.write(
+            {
+                "type": "pacing",
+                "pacing": repr(self.pacing),
+                "captures": len(self.lateness),
+                "quota_waited_s": {name: round(quota.waited_s, 3) for name, quota in quotas.items()},
+                "throttled": {name: quota.throttled for name, quota in quotas.items()},
+                **self.lateness.summary(),
+            }
+        )
+
+    async def _prepare(self) -> None:
+        """Make the voices that generated speech needs, and warm up, before any of it is timed."""
+        for route in dict.fromkeys(self.routes.values()):
+            if reason := await self._voicing.prepare(route, self._still_to_send(), at_once=self.concurrency):
+                self.stop(reason)
+                return
+        warm_up = WarmUp(book=self.book, admissions=self._admissions, routes=self.routes, clock=self.clock)
+        chosen = warm_up_captures(self.plan.captures, self.plan.warm_up)
+        if reason := await warm_up.run(chosen, at_once=self.concurrency):
+            self.stop(reason)
 
     def _book_unknown(self) -> None:
         """Legs that were sent and never answered count as spent, and are not sent again unasked."""
@@ -113,7 +151,7 @@ class Replay:
                     self._keep(leg, exchange, due=due, admission=None, audio_sha256=None)
 
     def _todo(self) -> Iterator[PlanEntry]:
-        """What still lacks an outcome."""
+        """What still lacks an outcome, looked for as it goes on: no list of it is ever held."""
         for entry in self.plan.entries():
             legs = tuple(
                 leg for leg in entry.legs if self.book.ledger.is_open(leg.key, resend_unknown=self.resend_unknown)
@@ -121,17 +159,22 @@ class Replay:
             if legs:
                 yield PlanEntry(entry.capture, legs)
 
-    async def _watch_switch(self) -> None:
-        """Stop within a second of the kill switch, even while nothing is due."""
+    async def _watch(self) -> None:
+        """Stop soon after the kill switch, even while nothing is due, and let progress tell of time that passes."""
         while not (pulled := self.switch.reason()):
-            await self.clock.sleep(_SWITCH_EVERY_S)
+            self.progress.advance(0, note=self.tally.line())
+            await self.clock.sleep(_LOOK_EVERY_S)
         self.stop(pulled)
 
-    async def _dispatch(self, group: asyncio.TaskGroup, todo: list[PlanEntry]) -> None:
+    def _still_to_send(self) -> Iterator[Capture]:
+        return (entry.capture for entry in self._todo())
+
+    async def _dispatch(self, group: asyncio.TaskGroup) -> None:
         """Start every entry when it is due and there is room; cancelled by `stop`."""
         room = asyncio.Semaphore(self.concurrency)
         began_at, began_s = self.clock.now(), self.clock.monotonic()
-        schedule = self.pacing.due_s(entry.capture.captured_at.timestamp() for entry in todo)
+        todo, ahead = itertools.tee(self._todo())
+        schedule = self.pacing.due_s(entry.capture.captured_at.timestamp() for entry in ahead)
         async with open_alarm(self.clock) as alarm:
             for entry, offset_s in zip(todo, schedule, strict=True):
                 if self.stopped_because:
@@ -147,18 +190,39 @@ class Replay:
 
     async def _send_all(self, entry: PlanEntry, due: _Due, room: asyncio.Semaphore) -> None:
         try:
+            ready = [self._ready(leg, entry.capture) for leg in entry.legs]
+            try:
+                await self._take_places(ready)
+            except NotAdmitted:
+                return  # nothing was sent, all of it stays to do
             async with asyncio.TaskGroup() as group:
-                for leg in entry.legs:
+                for leg in ready:
                     group.create_task(self._send(leg, entry.capture, due))
         finally:
             room.release()
 
-    async def _send(self, leg: Leg, capture: Capture, due: _Due) -> None:
+    def _ready(self, leg: Leg, capture: Capture) -> _Ready:
         route = self.routes[leg.lane]
-        admission = self._admission(leg.key, route)
         problem = consent_problem(capture, provider=route.provider.name, region=route.region, now=self.clock.now())
-        if problem is not None:
-            exchange = self._unsent(leg, capture, ErrorKind.UNSUPPORTED, "no_consent", problem)
+        # What costs nothing is refused before it is sent, and needs no place.
+        return _Ready(leg, problem, problem is None and route.provider.worst_microusd(capture.request) != 0)
+
+    async def _take_places(self, legs: list[_Ready]) -> None:
+        """Wait until every leg may be sent, so that all of them start together.
+
+        The scarcest quota comes last: what is sent right after it stays within it.
+        """
+        quotas = [self.routes[ready.leg.lane].quota for ready in legs if ready.has_place]
+        async with self.switch.abandoning():
+            for quota in sorted(quotas, key=lambda quota: -quota.rate_hz):
+                await quota.admit()
+
+    async def _send(self, ready: _Ready, capture: Capture, due: _Due) -> None:
+        leg, route = ready.leg, self.routes[ready.leg.lane]
+        admission = self._admissions.to(leg.key, route.quota, has_place=ready.has_place)
+        self.tally.in_flight += 1
+        if ready.problem is not None:
+            exchange = self._unsent(leg, capture, ErrorKind.UNSUPPORTED, "no_consent", ready.problem)
         else:
             deadline = Deadline(self.clock, route.deadline_s)
             try:
@@ -169,20 +233,17 @@ class Replay:
         audio_sha256 = await self._store(exchange)
         self._keep(leg, exchange, due=due, admission=admission, audio_sha256=audio_sha256)
         await self.book.commit()
-        await self._forget_voice(route, capture, exchange)
+        await self._voicing.forget(route, capture, exchange)
         self._advance(exchange)
 
     def _heed_throttling(self, route: Route, exchange: Exchange) -> None:
         """Slow down for every attempt that the provider throttled, however the request ended."""
         failed = exchange.facts.get("failed_attempts", [])
-        attempts = [*(failed if isinstance(failed, list) else []), exchange.outcome]
+        attempts = [*(failed if isinstance(failed, list) else [])]
+        if not isinstance(exchange.result, Failure) or exchange.result.code != _OWN_QUOTA:
+            attempts.append(exchange.outcome)
         for _ in range(attempts.count(ErrorKind.RATE_LIMITED.value)):
             route.quota.slow_down()
-
-    def _admission(self, key: str, route: Route) -> LegAdmission:
-        return LegAdmission(
-            key, quota=route.quota, budget=self.budget, book=self.book, switch=self.switch, clock=self.clock
-        )
 
     async def _store(self, exchange: Exchange) -> str | None:
         """Audio first, record second: a row never points at nothing."""
@@ -212,11 +273,11 @@ class Replay:
         self.book.write({"type": "result", "leg": leg.key, "row": row, "at": self.clock.now().isoformat()})
 
     def _advance(self, exchange: Exchange) -> None:
-        self._failed += exchange.outcome != OK
-        self.progress.advance(note=f"{self._failed} failed, ${self.budget.spent_microusd / 1e6:.2f} spent")
-        if isinstance(exchange.result, Failure) and exchange.result.kind in _HOPELESS:
-            failure = exchange.result
-            self.stop(f"{exchange.provider} answered {failure.kind} ({failure.code}): {failure.detail}")
+        self.tally.in_flight -= 1
+        self.tally.answered(exchange.outcome)
+        self.progress.advance(note=self.tally.line())
+        if isinstance(exchange.result, Failure) and (reason := hopeless(exchange.provider, exchange.result)):
+            self.stop(reason)
 
     def _unsent(self, leg: Leg, capture: Capture, kind: ErrorKind, code: str | None, detail: str) -> Exchange:
         """The exchange of a leg of which nothing, or nothing that is known, was sent."""
@@ -233,60 +294,4 @@ class Replay:
             usage=Usage(unit="characters", units=0.0, counted_chars=billed_chars(capture.request.spoken_text)),
             cost=Cost(microusd=worst if unknown else 0, basis="worst case" if unknown else "nothing was sent"),
             attempts=1 if unknown else 0,
-        )
-
-    async def _prepare_voices(self, todo: list[PlanEntry]) -> None:
-        """Make the voices that generated speech needs before any of it is timed."""
-        for route in {id(route): route for route in self.routes.values()}.values():
-            voices = {
-                entry.capture.request.voice.id: entry.capture
-                for entry in todo
-                if entry.capture.request.operation is Operation.GENERATE
-                and entry.capture.request.voice.kind is not VoiceKind.PRESET
-                and consent_problem(
-                    entry.capture, provider=route.provider.name, region=route.region, now=self.clock.now()
-                )
-                is None
-            }
-            wanted = [capture.request.voice for capture in voices.values()]
-            missing = iter(await route.provider.missing_voices(wanted))
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self.concurrency):
-                    group.create_task(self._make_voices(route, missing, voices))
-
-    async def _make_voices(self, route: Route, missing: Iterator[Voice], captures: Mapping[str, Capture]) -> None:
-        while not self.stopped_because and (voice := next(missing, None)) is not None:
-            admission = self._admission(f"voice:{voice.id}", route)
-            try:
-                made = await route.provider.prepare_voice(
-                    voice,
-                    language=captures[voice.id].request.language,
-                    admission=admission,
-                    deadline=Deadline(self.clock, route.deadline_s),
-                )
-            finally:
-                admission.close()
-            if isinstance(made, str):
-                self._note_voice(route, made, "made", made_for=voice.id)
-            elif isinstance(made, Failure) and made.kind in _HOPELESS:
-                self.stop(f"{route.provider.name} answered {made.kind} ({made.code}): {made.detail}")
-
-    async def _forget_voice(self, route: Route, capture: Capture, exchange: Exchange) -> None:
-        """A voice that a clone or design leg made was only made to be measured."""
-        if exchange.voice_id is None or capture.request.operation is Operation.GENERATE:
-            return
-        self._note_voice(route, exchange.voice_id, "made", made_for=capture.id)
-        if await route.provider.delete_voice(exchange.voice_id):
-            self._note_voice(route, exchange.voice_id, "deleted", made_for=capture.id)
-
-    def _note_voice(self, route: Route, voice_id: str, event: str, *, made_for: str) -> None:
-        self.book.write(
-            {
-                "type": "voice",
-                "event": event,
-                "provider": route.provider.name,
-                "voice_id": voice_id,
-                "made_for": made_for,
-                "at": self.clock.now().isoformat(),
-            }
         )

@@ -4,8 +4,10 @@ import json
 
 import click
 
+from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import StoreError
+from harness.store.compact import leftovers, remove
 from harness.store.database import open_db
 from harness.store.runs import Run, audio_store, find_run, list_runs
 from harness.store.seal import seal
@@ -74,3 +76,24 @@ def seal_(run: str) -> None:
     ledger = seal(found)
     click.echo(str(found.database))
     click.echo(f"{len(ledger.results)} of {len(ledger.planned)} legs. Next: cutover verdict {found.id}", err=True)
+
+
+@runs.command("compact", epilog="Example: cutover runs compact --delete")
+@click.option("--delete", is_flag=True, help="Delete them; without it they are only shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+def compact_(delete: bool, as_json: bool) -> None:
+    """Find files that take up room and belong to no run: audio that no journal names, and what kills left half written.
+
+    Nothing younger than a day is touched, and nothing at all while a run is being written.
+    """
+    found = leftovers(Settings.load().home, now=SystemClock().now())
+    size_bytes = remove(found) if delete else sum(leftover.size_bytes for leftover in found)
+    if as_json:
+        files = [{"path": str(each.path), "bytes": each.size_bytes, "why": each.why} for each in found]
+        click.echo(json.dumps({"schema": 1, "deleted": delete, "bytes": size_bytes, "files": files}, indent=2))
+        return
+    for leftover in found:
+        click.echo(f"{leftover.path}  {leftover.size_bytes} bytes  {leftover.why}")
+    click.echo(f"{len(found)} files of {size_bytes / 1e6:.1f} MB {'deleted' if delete else 'found'}.")
+    if found and not delete:
+        click.echo("Next: cutover runs compact --delete", err=True)

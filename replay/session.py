@@ -4,12 +4,15 @@ The flow of a replay is in replay/runner.py; here its parts are found and put to
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 from urllib.parse import urlsplit
 
+from harness.capturing.keys import open_keys
 from harness.clock import Clock
 from harness.config import Settings
 from harness.errors import UsageError
@@ -18,23 +21,26 @@ from harness.progress import ProgressReport
 from harness.providers import open_provider
 from harness.providers.base import Provider
 from harness.providers.pricing import PriceList
-from harness.speech import Operation
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from harness.store.runs import Run, audio_store, list_runs
+from harness.store.spending import ALL, DaySpending
 from replay.budget import Budget
-from replay.gaps import GapReport, gap_report
+from replay.extent import Extent, extent_of
 from replay.killswitch import KillSwitch
-from replay.obstacles import reference_problems
 from replay.pacing import AtOnce, Pacing
 from replay.plan import LaneTarget, ReplayPlan
 from replay.quota import Quota
-from replay.runner import Replay, Route
+from replay.routes import Route
+from replay.runner import Replay
+from replay.shelf import CaptureShelf
 from replay.sources import CaptureFile, read_captures, select
 
 __all__ = ["Session", "open_session"]
+
+_NO_BUDGETS: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,43 +55,30 @@ class Session:
     run: Run  # the one that this plan goes on with, or will make
     resumes: bool
 
-    def worst_microusd(self, lane: Lane) -> int | None:
-        """The most that one attempt of every leg of a lane can cost; None when a price is unknown."""
-        provider, total = self.providers[lane], 0
-        for entry in self.plan.entries():
-            if any(leg.lane is lane for leg in entry.legs):
-                worst = provider.worst_microusd(entry.capture.request)
-                if worst is None:
-                    return None
-                total += worst
-        return total
-
-    async def gaps(self, *, speed: float) -> GapReport:
-        """What of these captures the candidate could not do as it is; asks it for its voices, which is free.
-
-        Args:
-            speed: How many times as fast as recorded the traffic would come.
-        """
-        captures = self.plan.captures
-        wanted = [capture.request.voice for capture in captures if capture.request.operation is Operation.GENERATE]
-        missing = await self.providers[Lane.CANDIDATE].missing_voices(wanted)
-        return gap_report(
-            captures,
-            qwen=self.settings.qwen,
-            modal=self.settings.modal,
-            prices=PriceList.load(self.settings.prices),
-            problems=await reference_problems(captures, self.source.references),
-            migrated={voice.id for voice in wanted} - {voice.id for voice in missing},
-            now=self.clock.now(),
-            speed=speed,
-        )
+    def extent(self) -> Extent:
+        """What the plan comes to; reads every capture once."""
+        return extent_of(self.plan, self.providers, now=self.clock.now())
 
     @asynccontextmanager
     async def replay(
-        self, *, kind: str, budget_usd: float, resend_unknown: bool, pacing: Pacing | None = None
+        self,
+        *,
+        kind: str,
+        budget_usd: float,
+        resend_unknown: bool,
+        budgets_usd: Mapping[str, float] = _NO_BUDGETS,
+        pacing: Pacing | None = None,
     ) -> AsyncIterator[Replay]:
-        """The replay itself, with its journal open; nothing is sent until it is run."""
-        with Logbook(self.run.journal, clock=self.clock) as book:
+        """The replay itself, with its journal open; nothing is sent until it is run.
+
+        Args:
+            kind: How the run is labelled.
+            budget_usd: The most the whole run may spend.
+            resend_unknown: Send again what was sent before a crash and never answered.
+            budgets_usd: Provider → the most the run may spend there.
+            pacing: When captures are due; `AtOnce` when left out.
+        """
+        with Logbook(self.run.journal, clock=self.clock) as book, closing(self._day()) as day:
             self._write_plan(book, kind)
             ledger = book.ledger
             legs = len(ledger.planned)
@@ -94,7 +87,12 @@ class Session:
                     plan=self.plan,
                     book=book,
                     routes=self._routes(),
-                    budget=Budget(round(budget_usd * 1e6), spent_microusd=ledger.spent_microusd()),
+                    budget=Budget(
+                        _microusd(budget_usd),
+                        caps={provider: _microusd(usd) for provider, usd in budgets_usd.items()},
+                        spent=ledger.spent_by_provider(),
+                        day=day,
+                    ),
                     switch=KillSwitch(self.settings),
                     blobs=audio_store(self.settings.home),
                     clock=self.clock,
@@ -103,6 +101,17 @@ class Session:
                     pacing=pacing or AtOnce(),
                     resend_unknown=resend_unknown,
                 )
+
+    def _day(self) -> DaySpending:
+        """What all replays under this home may spend today."""
+        settings = self.settings
+        caps = {
+            ALL: settings.replay.budget_usd_per_day,
+            "qwen": settings.qwen.budget_usd_per_day,
+            "modal": settings.modal.budget_usd_per_day,
+        }
+        known = {name: _microusd(usd) for name, usd in caps.items() if usd is not None}
+        return DaySpending(settings.home, owner=self.run.id, clock=self.clock, caps=known)
 
     def _write_plan(self, book: Logbook, kind: str) -> None:
         """The plan and every leg of it, or what a crash left out of them."""
@@ -160,6 +169,8 @@ async def open_session(
     seed: int,
     repeat_share: float,
     repetitions: int,
+    repeat_pairs: int = 0,
+    warm_up: int = 0,
     labels: Mapping[str, str],
     clock: Clock,
 ) -> AsyncIterator[Session]:
@@ -170,8 +181,8 @@ async def open_session(
         ConfigError: A provider lacks a setting, or the price file is wrong.
         UsageError: The file holds no capture that can be replayed.
     """
-    source = read_captures(captures, quarantine=settings.home / "quarantine")
-    chosen = sorted(select(list(source), limit=limit, seed=seed), key=lambda capture: capture.captured_at)
+    source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
+    chosen = CaptureShelf(source if limit is None else select(source, limit=limit, seed=seed))
     if not chosen:
         raise UsageError(f"{captures}: holds no capture that can be replayed")
     targets = _targets(settings)
@@ -182,6 +193,8 @@ async def open_session(
         seed=seed,
         repeat_share=repeat_share,
         repetitions=repetitions,
+        repeat_pairs=repeat_pairs,
+        warm_up=warm_up,
         price_version=PriceList.load(settings.prices).version,
         labels=labels,
     )
@@ -227,6 +240,7 @@ def _targets(settings: Settings) -> dict[Lane, LaneTarget]:
             "clone": qwen.clone_model,
             "design": qwen.design_model,
             "delivery": qwen.delivery,
+            "voices": "may be made" if qwen.allow_voice_creation else "may not be made",  # it shapes the worst cost
         },
     )
     return {Lane.CONTROL: legacy, Lane.CANDIDATE: candidate, Lane.REPEAT: legacy}
@@ -245,6 +259,10 @@ def _unfinished_run(home: Path, plan: ReplayPlan) -> Run | None:
         if not run.is_sealed or not Ledger.of(records).is_finished:
             return run
     return None
+
+
+def _microusd(usd: float) -> int:
+    return round(usd * 1e6)
 
 
 def _new_run(home: Path, plan: ReplayPlan, clock: Clock) -> Run:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from harness.capture import InvalidCapture, capture_from_json
+from harness.capturing.keys import KeyRing
+from harness.capturing.references import EncryptedBlobStore
 from harness.errors import CaptureError, UsageError
 from harness.exchanges import Capture
 from harness.speech import Operation
@@ -42,12 +44,20 @@ class LineCounts(NamedTuple):
 class CaptureFile:
     """The captures of one file in its order; each iteration reads it anew and counts afresh."""
 
-    def __init__(self, path: Path, *, quarantine: Path, max_line_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(
+        self, path: Path, *, quarantine: Path, keys: KeyRing | None = None, max_line_bytes: int = MAX_LINE_BYTES
+    ) -> None:
         self.path = path
-        self.references = BlobStore(path.parent / "audio")  # recordings that voices are made from
+        self._keys = keys
+        self.references = self.references_beside(path)  # recordings that voices are made from
         self.quarantine = quarantine / f"{path.name}.quarantine.jsonl"  # there only when a line was bad
         self.counts = LineCounts()
         self._lines = LineFile(path, max_line_bytes=max_line_bytes)
+
+    def references_beside(self, path: Path) -> BlobStore:
+        """The recordings of another capture file, under the same keys."""
+        folder = path.parent / "audio"
+        return BlobStore(folder) if self._keys is None else EncryptedBlobStore(folder, self._keys)
 
     @property
     def sha256(self) -> str | None:
@@ -78,17 +88,18 @@ class CaptureFile:
         self.counts = LineCounts(so_far.good + good, so_far.quarantined + quarantined, so_far.skipped + skipped)
 
 
-def read_captures(path: Path, *, quarantine: Path | None = None) -> CaptureFile:
+def read_captures(path: Path, *, quarantine: Path | None = None, keys: KeyRing | None = None) -> CaptureFile:
     """The captures in `path`, plain or zstd-compressed; nothing is read before the first is asked for.
 
     Args:
         path: JSONL, one capture a line; reference recordings lie in the folder `audio` beside it.
         quarantine: Folder for bad lines; the file's own when left out.
+        keys: Open encrypted recordings, and encrypt new ones; without them only plain ones are read.
 
     Raises:
         CaptureError: The file cannot be opened.
     """
-    return CaptureFile(path, quarantine=quarantine or path.parent)
+    return CaptureFile(path, quarantine=quarantine or path.parent, keys=keys)
 
 
 def _parse(line: Line, seen: "_Seen") -> Capture | None:

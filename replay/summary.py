@@ -2,19 +2,24 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from harness.exchanges import OK, Lane
-from harness.speech import billed_chars
-from harness.store.ledger import Ledger
+from harness.store.ledger import HELD_BACK_S, HELD_BACK_SHARE, Ledger
 from harness.store.runs import Run
+from replay.metered import metered
+from replay.position import position_effect
 from replay.session import Session
+from replay.timeliness import TOGETHER_S, timeliness
 
 __all__ = ["plan_json", "plan_text", "summary_json", "summary_text"]
+
+_LATE: Final = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"), ("at the end", "end_s"))
 
 
 def plan_json(session: Session) -> str:
@@ -26,15 +31,18 @@ def plan_text(session: Session) -> str:
     """The plan as a table: what would be sent, where, and what it can cost at most."""
     plan = _plan(session)
     table = Table(title=f"{plan['captures']} captures, {plan['billed_chars']:,} billed characters")
-    for heading, justify in (("lane", "left"), ("provider", "left"), ("legs", "right"), ("at most", "right")):
-        table.add_column(heading, justify="right" if justify == "right" else "left")
+    for heading in ("lane", "provider", "legs", "not sent", "first attempts at most"):
+        table.add_column(heading, justify="left" if heading in ("lane", "provider") else "right")
     for lane, row in plan["lanes"].items():
         bound = "no price known" if row["worst_usd"] is None else f"${row['worst_usd']:,.2f}"
-        table.add_row(lane, f"{row['provider']} ({row['account']})", str(row["legs"]), bound)
+        place = f"{row['provider']} ({row['account']})"
+        table.add_row(lane, place, str(row["legs"]), str(row["skipped"]), bound)
     lines = [
         _rendered(table),
         f"Read: {plan['source']['good']} good, {plan['source']['quarantined']} quarantined, "
         f"{plan['source']['skipped']} skipped of {plan['source']['lines']} lines.",
+        "Not sent: without consent, or refused before it costs anything. Retries, and voices that have to be made "
+        "first, come on top: what holds is --budget.",
         f"Shortest at the quota: about {plan['seconds_at_quota']:.0f} s.",
         f"Plan {plan['confirm']}" + (f", goes on with run {plan['run']}" if plan["resumes"] else ""),
     ]
@@ -43,7 +51,7 @@ def plan_text(session: Session) -> str:
 
 def _plan(session: Session) -> dict[str, Any]:
     plan = session.plan
-    counts = plan.leg_counts()
+    found = session.extent()
     settings = session.settings
     rates = {
         name: quota.share * min(quota.per_second, quota.per_minute / 60)
@@ -53,21 +61,22 @@ def _plan(session: Session) -> dict[str, Any]:
     lanes = {}
     for lane in (Lane.CONTROL, Lane.CANDIDATE, Lane.REPEAT):
         target = plan.targets[lane]
-        worst = session.worst_microusd(lane)
-        by_provider[target.provider] += counts[lane]
+        worst, legs, skipped = found.worst_microusd[lane], found.legs.get(lane, 0), found.skipped.get(lane, 0)
+        by_provider[target.provider] += legs - skipped
         lanes[lane.value] = {
             "provider": target.provider,
             "account": target.account,
-            "legs": counts[lane],
+            "legs": legs,
+            "skipped": skipped,
             "worst_usd": None if worst is None else worst / 1e6,
         }
     return {
         "schema": 1,
         "confirm": plan.confirmation,
         "plan_sha256": plan.sha256,
-        "captures": len(plan.captures),
-        "billed_chars": sum(billed_chars(capture.request.spoken_text) for capture in plan.captures),
-        "operations": dict(sorted(Counter(c.request.operation.value for c in plan.captures).items())),
+        "captures": found.captures,
+        "billed_chars": found.billed_chars,
+        "operations": dict(sorted(found.operations.items())),
         "lanes": lanes,
         "seconds_at_quota": max(count / rates[provider] for provider, count in by_provider.items()),
         "source": {**session.source.counts._asdict(), "lines": session.source.counts.lines},
@@ -91,12 +100,56 @@ def summary_text(run: Run, ledger: Ledger) -> str:
     for lane, row in summary["lanes"].items():
         table.add_row(lane, str(row["planned"]), *(str(row["outcomes"].get(name, 0)) for name in outcomes))
     spent = ", ".join(f"{provider} ${usd:.4f}" for provider, usd in summary["spent_usd"].items())
-    return (
-        _rendered(table)
-        + f"\n{summary['planned']} legs planned = {summary['final']} with an outcome + {summary['missing']} missing."
-        + f"\nSpent: {spent or 'nothing'} in {summary['paid_calls']} calls; {summary['voices_left']} voices kept there."
-        + f"\nDatabase: {run.database}"
+    return "\n".join(
+        [
+            _rendered(table),
+            f"{summary['planned']} legs planned = {summary['final']} with an outcome + {summary['missing']} missing.",
+            f"Spent: {spent or 'nothing'} in {summary['paid_calls']} calls; "
+            f"{summary['voices_left']} voices kept there.",
+            *metered(ledger.results.values()).lines(),
+            *_punctuality(summary),
+            f"Database: {run.database}",
+        ]
     )
+
+
+def _punctuality(summary: dict[str, Any]) -> Iterator[str]:
+    """What the run says about itself as a measurement."""
+    late, gap, effect = summary["lateness"], summary["start_gap"], summary["position_effect"]
+    if late and late["max_s"]:
+        words = ", ".join(f"{name} {_ms(late[key])}" for name, key in _LATE)
+        yield f"Schedule {late['pacing']}: captures began late by {words}."
+    for lane, row in summary["latency"].items():
+        service_s, from_due_s = row["service_p99_s"], row["from_due_p99_s"]
+        yield f"Latency of {lane}, p99: {service_s:.3f} s of service, {from_due_s:.3f} s from due."
+    if gap["pairs"]:
+        yield (
+            f"Both legs began within {_ms(TOGETHER_S)} of each other in {gap['together_share']:.1%} of {gap['pairs']} "
+            f"pairs (p50 {_ms(gap['p50_s'])}, p99 {_ms(gap['p99_s'])}, max {_ms(gap['max_s'])})."
+        )
+    if effect:
+        yield (
+            f"Position: who begins second takes {effect['ratio']:.3f} times as long [{effect['low']:.3f}, "
+            f"{effect['high']:.3f}], 95 % by Welch on log ratios of {effect['pairs']} pairs: "
+            f"{'no effect shown' if effect['is_none'] else 'an effect that the balanced order cancels'}."
+        )
+    if summary["warm_ups"]:
+        yield f"Warm-up: {summary['warm_ups']} calls, kept apart and never judged."
+    if summary["slowed_by_us"]:
+        yield (
+            f"Slowed by its own limits: {summary['held_back_share']:.1%} of the legs left over {_ms(HELD_BACK_S)} "
+            f"after they were due ({_waits(summary)}). Latency under load says nothing about the providers; "
+            "the rest holds."
+        )
+
+
+def _waits(summary: dict[str, Any]) -> str:
+    waits = [f"{name} {wait_s:.1f} s" for name, wait_s in summary["quota_waited_s"].items() if wait_s >= 0.1]
+    return f"waited for quota: {', '.join(waits)}" if waits else "waited for room among the captures under way"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms"
 
 
 def _ok_first(name: str) -> tuple[bool, str]:
@@ -119,7 +172,34 @@ def _summary(run: Run, ledger: Ledger) -> dict[str, Any]:
         "paid_calls": len(ledger.calls),
         "voices_left": len(ledger.voices),
         "spent_usd": {provider: ledger.spent_microusd(provider) / 1e6 for provider in providers},
+        "warm_ups": ledger.warm_ups,
+        "metered": metered(ledger.results.values()).as_json(),
+        **_measured(ledger),
         "database": str(run.database),
+    }
+
+
+def _measured(ledger: Ledger) -> dict[str, Any]:
+    """The run as a measurement: how punctual it was, and what the order of lanes did."""
+    found, effect, sitting = timeliness(ledger.pairs()), position_effect(ledger.pairs()), ledger.pacing
+    late = {name: sitting[name] for name in ("pacing", "p50_s", "p99_s", "max_s", "end_s") if name in sitting}
+    held_back = ledger.held_back_share
+    return {
+        "lateness": late or None,
+        "latency": {lane: latency._asdict() for lane, latency in found.latencies.items()},
+        "start_gap": found.start_gap._asdict(),
+        "position_effect": effect
+        and {
+            "ratio": effect.ratio,
+            "low": effect.low,
+            "high": effect.high,
+            "pairs": effect.control_first + effect.candidate_first,
+            "is_none": effect.is_none,
+        },
+        "held_back_share": held_back,
+        "slowed_by_us": held_back is not None and held_back > HELD_BACK_SHARE,
+        "quota_waited_s": sitting.get("quota_waited_s", {}),
+        "throttled": sitting.get("throttled", {}),
     }
 
 

@@ -5,25 +5,28 @@ import json
 import random
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import zstandard
 
 from harness.capture import capture_from_json, capture_to_json
+from harness.capturing.keys import KeyRing
+from harness.capturing.leaks import first_leak
+from harness.capturing.references import EncryptedBlobStore
+from harness.capturing.sanitiser import Policy, Sanitiser
 from harness.clock import FakeClock
 from harness.errors import CaptureError
 from harness.exchanges import Consent
 from harness.speech import Reference, VoiceKind
 from replay.importers.formats import Format, read_files
+from replay.importers.gor_records import SEPARATOR
 from replay.importers.mapping import load_mapping
 from replay.importers.records import LeftOut, Skipped, Unusable
-from replay.sanitising.credential_scan import first_leak
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
-from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Sanitiser
+from replay.sanitising.call_sanitiser import CallSanitiser
 from tests.builders import a_capture, a_request, a_voice
 from tests.traffic import (
     NOON_NS,
@@ -48,10 +51,14 @@ voice.id = "voice"
 user_key = "who"
 """
 WAV: Final = a_wav(0.05)
+NUL: Final = b"\x00"
+SURROGATES: Final = (b"\\ud800", b"\xed\xa0\x80")  # escaped, and as bytes that UTF-8 does not allow
+DEEP: Final = (b"[" * 3_000, b'{"a":' * 3_000)
+HEADERS: Final = (b"\r\nX-Evil: 1\r\n\r\n", b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n")
 POISONS: Final = (
-    *(b"\x00", b"\xff", b"\\ud800", b"\\u0000", b"NaN", b"1e999", b"\r\n", b"\n", b'"', b"\\", b"{", b"}", b"[", b"]"),
-    *(b"[" * 3_000, b'{"a":' * 3_000, b"9" * 5_000, b"\xf0\x9f\x90\xb5", "\u202e".encode()),
-    *(b"\r\nX-Evil: 1\r\n\r\n", b"Content-Length: -1\r\n", b"Transfer-Encoding: chunked\r\n"),
+    *(NUL, b"\xff", *SURROGATES, b"\\u0000", b"NaN", b"1e999", b"\r\n", b"\n", b'"', b"\\", b"{", b"}", b"[", b"]"),
+    *(*DEEP, b"9" * 5_000, b"\xf0\x9f\x90\xb5", "\u202e".encode()),
+    *HEADERS,
     *("\n🐵🙈🙉\n".encode(), b"1 abc 123\n", b"999999999999:"),
 )
 
@@ -89,7 +96,33 @@ def documents() -> tuple[Document, ...]:
             gor(http_request(_clone_form(), path="/v1/audio/voices", content_type="multipart/form-data; boundary=XX")),
         ]
     )
-    browsed = har(har_entry(reply=WAV), har_entry({"input": "Hi.", "voice": "nova"}, url="https://x/v1/audio/speech"))
+    job = http_request(b"", path="/job-result?job_id=fc-1", method="GET")
+    recorded += b"".join(
+        [
+            gor(http_request(clone, path="/submit-job"), identity="d4"),
+            gor(http_reply(b'{"job_id": "fc-1"}', content_type="application/json"), kind=2, identity="d4"),
+            gor(job, identity="e5", at_ns=NOON_NS + 10**9),
+            gor(http_reply(WAV), kind=2, identity="e5", at_ns=NOON_NS + 2 * 10**9),
+        ]
+    )
+    in_hex = b"".join(part.hex().encode() + b"\n" for part in recorded.split(SEPARATOR) if part)
+    message = {"Req_URL": "/generate", "Req_Type": "1", "Req_ID": "a1", "Req_Ts": str(NOON_NS), "Req_Method": "POST"}
+    message |= {"Req_Body": json.dumps(a_body())}
+    kafka = json.dumps(message | {"Req_Headers": {"Host": "x", "Authorization": f"Bearer {SECRET}"}}).encode() + b"\n"
+    socket = har_entry("", url="wss://x/api-ws/v1/realtime?model=qwen3-tts-flash-realtime", method="GET", status=101)
+    socket["_webSocketMessages"] = [
+        {
+            "type": "send",
+            "time": 1.0,
+            "opcode": 1,
+            "data": '{"type": "session.update", "session": {"voice": "Cherry"}}',
+        },
+        {"type": "send", "time": 1.0, "opcode": 1, "data": '{"type": "input_text_buffer.append", "text": "Hello."}'},
+        {"type": "receive", "time": 2.0, "opcode": 1, "data": '{"type": "response.audio.delta", "delta": "AAAA"}'},
+    ]
+    browsed = har(
+        socket, har_entry(reply=WAV), har_entry({"input": "Hi.", "voice": "nova"}, url="https://x/v1/audio/speech")
+    )
     flows = tnetstring(a_flow(reply=WAV)) + tnetstring(a_flow())
     line = json.dumps(
         {"ts": "2025-11-23T12:00:00Z", "message": json.dumps({"text": "Hello"}), "voice": "Vivian"}
@@ -100,11 +133,59 @@ def documents() -> tuple[Document, ...]:
     ours = capture_to_json(a_capture(request=a_request(voice=voice), consent=consent)).encode()
     return (
         Document("t_0.gor", Format.GOR, recorded),
+        Document("t.hex", Format.GOR_MIDDLEWARE, in_hex),
+        Document("t.kafka", Format.GOR_KAFKA, kafka * 2 + kafka.replace(b'"a1"', b'"a2"')),
         Document("t.har", Format.HAR, browsed),
         Document("t.flows", Format.MITMPROXY, flows),
         Document("t.log", Format.LOG, (line + b"\n") * 3),
         Document("t.csv", Format.LOG, rows + rows.split(b"\n")[1] + b"\n"),
         Document("t.jsonl", Format.NATIVE, ours + b"\n\n" + ours + b"\n"),
+    )
+
+
+class Giant(NamedTuple):
+    """A file too large to hold, written piece by piece."""
+
+    kind: str  # as the issue names it
+    name: str
+    format: Format
+    pieces: Callable[[], Iterator[bytes]]
+    refused: bool = False  # the whole file is, and not only the record
+
+
+_MEGABYTE: Final = 1024 * 1024
+_LONG: Final = 100  # of these
+_BOMB: Final = 16 * _MEGABYTE  # once unfolded, of one of its members
+
+
+def _long(start: bytes, end: bytes) -> Callable[[], Iterator[bytes]]:
+    """100 MB of one letter between two ends."""
+    return lambda: chain([start], repeat(b"x" * _MEGABYTE, _LONG), [end])
+
+
+def _bomb(pack: Callable[[bytes], bytes]) -> Callable[[], Iterator[bytes]]:
+    """Members that unfold to a gigabyte of blanks, in a few hundred kilobytes."""
+    return lambda: repeat(pack(b" " * _BOMB), 64)
+
+
+def giants() -> tuple[Giant, ...]:
+    """What no reader may take into its memory, behind it a record that is to be read all the same."""
+    line = json.dumps({"ts": "2025-11-23T12:00:00Z", "message": {"text": "Hello"}, "voice": "Vivian"}).encode()
+    ours = capture_to_json(a_capture()).encode()
+    record, entry = gor(http_request(a_body())), json.dumps(har_entry()).encode()
+    head = b"1 a1 1763899200000000000 0\nPOST /generate HTTP/1.1\r\nContent-Length: 104857600\r\n\r\n"
+    size = _LONG * _MEGABYTE
+    line_kind, bomb_kind = "100 MB line", "zip bomb"
+    return (
+        Giant(line_kind, "g.gor", Format.GOR, _long(head, SEPARATOR + record)),
+        Giant(line_kind, "g.har", Format.HAR, _long(b'{"log": {"entries": [{"x": "', b'"},' + entry + b"]}}")),
+        Giant(line_kind, "g.flows", Format.MITMPROXY, _long(f"{size}:".encode(), b"," + tnetstring(a_flow()))),
+        Giant(line_kind, "g.log", Format.LOG, _long(b'{"text": "', b'"}\n' + line + b"\n")),
+        Giant(line_kind, "g.jsonl", Format.NATIVE, _long(b'{"schema": 1, "id": "', b'"}\n' + ours + b"\n")),
+        Giant(line_kind, "g.hex", Format.GOR_MIDDLEWARE, _long(b"31", b"\n" + record[:-14].hex().encode() + b"\n")),
+        Giant(bomb_kind, "b.gor.gz", Format.GOR, _bomb(partial(gzip.compress, compresslevel=6)), refused=True),
+        Giant(bomb_kind, "b.har.zst", Format.HAR, _bomb(zstandard.compress), refused=True),
+        Giant(bomb_kind, "b.jsonl.zst", Format.NATIVE, _bomb(zstandard.compress), refused=True),
     )
 
 
@@ -135,6 +216,10 @@ def _repeat(dice: random.Random, data: bytes) -> bytes:
     return data[:at] + piece + data[at:]
 
 
+def as_utf_16(data: bytes) -> bytes:
+    return data.decode("utf-8", "replace").encode("utf-16")
+
+
 MUTATIONS: Final[tuple[Callable[[random.Random, bytes], bytes], ...]] = (
     *(_flip, _poison, _overwrite, _cut_out, _repeat) * 3,
     lambda dice, data: data[: dice.randrange(len(data))],
@@ -142,7 +227,7 @@ MUTATIONS: Final[tuple[Callable[[random.Random, bytes], bytes], ...]] = (
     lambda dice, data: dice.randbytes(200),
     lambda dice, data: b"",
     lambda dice, data: data + data,
-    lambda dice, data: data.decode("utf-8", "replace").encode("utf-16"),
+    lambda dice, data: as_utf_16(data),
     lambda dice, data: b"\xef\xbb\xbf" + data,
     lambda dice, data: data.replace(b"\n", b"\r\n"),
     lambda dice, data: data.replace(b"\r\n", b"\n"),
@@ -174,14 +259,27 @@ class Trial:
         mapping = folder / "mapping.toml"
         mapping.write_text(MAPPING)
         self._mapping = load_mapping(mapping)
-        self._references = EncryptedBlobStore(folder / "audio", KeyRing(folder / "keys"))
-        self._sanitiser = Sanitiser(pseudonyms=Pseudonyms(b"key"), references=self._references, clock=FakeClock())
+        keys = KeyRing(folder / "keys")
+        self._references = EncryptedBlobStore(folder / "audio", keys)
+        self._sanitiser = CallSanitiser(Sanitiser(Policy.MASK, keys, references=self._references, clock=FakeClock()))
 
     def read(self, document: Document, *, detect: bool = False) -> None:
         """Every record has one outcome, and what comes out is sound; only CaptureError may end the reading."""
         path = self._folder / document.name
         path.write_bytes(document.data)
-        kind = Format.AUTO if detect else document.format
+        self._read(path, Format.AUTO if detect else document.format)
+
+    def read_giant(self, giant: Giant) -> None:
+        """The same of a file that is never held whole; it is deleted at once."""
+        path = self._folder / giant.name
+        with path.open("wb") as file:
+            file.writelines(giant.pieces())
+        try:
+            self._read(path, giant.format)
+        finally:
+            path.unlink()
+
+    def _read(self, path: Path, kind: Format) -> None:
         places = set()
         counted: Counter[str] = Counter()
         try:

@@ -44,7 +44,7 @@ class BlobStore:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.write(self._sealed(data, sha256))
                 file.flush()
                 os.fdatasync(file.fileno())
             temporary.replace(path)
@@ -61,7 +61,7 @@ class BlobStore:
         """
         path = self.path(sha256, extension)
         try:
-            data = path.read_bytes()
+            data = self._unsealed(path, path.read_bytes(), sha256)
         except FileNotFoundError:
             raise StoreError(f"{path}: the audio is missing from the store") from None
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -73,3 +73,11 @@ class BlobStore:
         if not _NAME.fullmatch(sha256):
             return None
         return next(iter(sorted((self.root / sha256[:2]).glob(f"{sha256}.*"))), None)
+
+    def _sealed(self, data: bytes, sha256: str) -> bytes:
+        """What is written for a blob; a store that encrypts says so here."""
+        return data
+
+    def _unsealed(self, path: Path, stored: bytes, sha256: str) -> bytes:
+        """The blob that was written as `stored`."""
+        return stored

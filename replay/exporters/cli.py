@@ -8,14 +8,14 @@ from typing import Final
 
 import click
 
+from harness.capturing.keys import open_keys
 from harness.config import Settings
 from harness.errors import CaptureError
 from harness.exchanges import Capture
 from harness.providers.base import References
+from harness.speech import Operation
 from replay.exporters.foreign import ExportFormat, render
 from replay.exporters.wire_requests import WireRequest, wire_request
-from replay.sanitising.keys import open_keys
-from replay.sanitising.references import EncryptedBlobStore
 from replay.sources import read_captures
 
 __all__ = ["export"]
@@ -36,11 +36,14 @@ def export(captures: Path, format_: str, out: Path, base_url: str, with_recordin
     The file holds no key: give yours to the tool. Reference audio stays at home unless asked for.
     """
     settings = Settings.load()
-    source = read_captures(captures, quarantine=settings.home / "quarantine")
-    references = EncryptedBlobStore(captures.parent / "audio", open_keys(settings)) if with_recordings else None
-    pairs = _Pairs(source, references)
+    source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
+    pairs = _Pairs(source, source.references if with_recordings else None)
     _write(out, render(ExportFormat(format_), pairs, base_url), replace=replace)
     click.echo(f"{out}: {pairs.written} requests, {pairs.left_out} clones left out for want of a recording that may go")
+    if pairs.silenced:
+        click.echo(
+            f"  {pairs.silenced} clones go without the words they were to say: the convention has no place for them"
+        )
     click.echo(_next(ExportFormat(format_), out), err=True)
 
 
@@ -48,7 +51,7 @@ class _Pairs:
     """Captures with their requests; counts on the way."""
 
     def __init__(self, source: Iterable[Capture], references: References | None) -> None:
-        self.written = self.left_out = 0
+        self.written = self.left_out = self.silenced = 0
         self._source = source
         self._references = references
 
@@ -59,6 +62,7 @@ class _Pairs:
                 self.left_out += 1
                 continue
             self.written += 1
+            self.silenced += capture.request.operation is Operation.CLONE and capture.request.text != ""
             yield capture, request
 
 

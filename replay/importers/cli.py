@@ -6,6 +6,9 @@ from typing import Final
 
 import click
 
+from harness.capturing.keys import open_keys
+from harness.capturing.references import EncryptedBlobStore
+from harness.capturing.sanitiser import Policy, Sanitiser
 from harness.clock import Clock, SystemClock
 from harness.config import Settings
 from harness.errors import UsageError
@@ -14,11 +17,8 @@ from replay.importers.formats import Format, find_files, read_files
 from replay.importers.import_report import advice, import_facts, import_text
 from replay.importers.importing import import_captures
 from replay.importers.mapping import load_mapping
+from replay.sanitising.call_sanitiser import CallSanitiser
 from replay.sanitising.consents import load_consents
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import open_keys
-from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Policy, Sanitiser
 
 __all__ = ["import_"]
 
@@ -66,13 +66,9 @@ def import_(
     paths = find_files(files)
     keys = open_keys(settings)
     references = EncryptedBlobStore(out.parent / "audio", keys)
-    sanitiser = Sanitiser(
-        pseudonyms=Pseudonyms(keys.key("identity")),
-        references=references,
-        clock=clock,
-        policy=Policy(policy),
+    sanitiser = CallSanitiser(
+        Sanitiser(Policy(policy), keys, references=references, clock=clock, presets=preset),
         consents=load_consents(consents) if consents else None,
-        presets=preset,
     )
     beside: dict[Path, References] = {
         folder: EncryptedBlobStore(folder / "audio", keys) for folder in {path.parent for path in paths}

@@ -11,7 +11,7 @@ from replay.importers.reference_audio import inline_recording
 from replay.importers.responses import reply_object
 from replay.importers.voice_book import VoiceBook
 
-__all__ = ["customization", "synthesis"]
+__all__ = ["PROVIDER", "customization", "kind_by_model", "synthesis"]
 
 PROVIDER: Final = "qwen"
 
@@ -29,7 +29,7 @@ def synthesis(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
         operation="generate",
         text=required(text_at(wish, "text"), "input.text"),
         language=iso_code(text_at(wish, "language_type")),
-        voice_kind=_kind(model),
+        voice_kind=kind_by_model(model),
         voice_id=required(text_at(wish, "voice"), "input.voice"),
         instructions=text_at(wish, "instructions") or text_at(parameters, "instructions") or None,
         stream=exchange.wants_sse,
@@ -37,7 +37,7 @@ def synthesis(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
     return in_known_voice(call, voices)
 
 
-def _kind(model: str) -> str:
+def kind_by_model(model: str) -> str:
     """A made voice only works with the models of its kind."""
     if "-vc" in model:
         return "clone"

@@ -2,6 +2,7 @@
 
 from replay.importers.exchanges import HttpExchange
 from replay.importers.http_message import RequestLine
+from replay.importers.jobs import is_about_a_job
 from replay.importers.mapped_calls import endpoint_dialect
 from replay.importers.mapping import FieldMapping
 from replay.importers.records import LeftOut, Skipped, SpeechCall
@@ -21,8 +22,8 @@ class Endpoints:
             self._own = {(one.method, one.path): endpoint_dialect(one, mapping) for one in mapping.endpoints}
 
     def is_speech(self, line: RequestLine) -> bool:
-        """Whether a request is worth reading on."""
-        return self._dialect(line) is not None
+        """Whether a request is worth reading on: it asks for speech, or after a job that does."""
+        return self._dialect(line) is not None or is_about_a_job(line)
 
     def call(self, exchange: HttpExchange) -> SpeechCall | LeftOut:
         """The speech call in an exchange, or why there is none."""

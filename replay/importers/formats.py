@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +13,10 @@ from replay.importers.applog import read_csv, read_jsonl
 from replay.importers.endpoints import Endpoints
 from replay.importers.exchanges import HttpExchange
 from replay.importers.gor import read_gor
-from replay.importers.gor_records import SEPARATOR
+from replay.importers.gor_lines import read_kafka_lines, read_middleware_lines
+from replay.importers.gor_records import SEPARATOR, GorRecords
 from replay.importers.har import read_har
+from replay.importers.jobs import Jobs
 from replay.importers.mapped_calls import MappedRecords
 from replay.importers.mapping import FieldMapping
 from replay.importers.mitmproxy import read_mitmproxy
@@ -26,6 +29,8 @@ __all__ = ["Format", "detect", "find_files", "read_files"]
 
 _HEAD_BYTES: Final = 64 * 1024
 _GOR: Final = re.compile(rb"[0-9] [!-~]{1,64} [0-9]{1,19}( [0-9]{1,19})?\r?\n")
+_GOR_HEX: Final = re.compile(rb"3[0-9]20(?:[2-7][0-9a-fA-F]){1,64}20(?:3[0-9]){1,19}(?:20(?:3[0-9]){1,19})?0a")
+_GOR_JSON: Final = re.compile(rb'\s*\{\s*"Req_(?:URL|Type|ID|Ts|Method|Body|Headers)"\s*:')
 _HAR: Final = re.compile(rb'\s*\{\s*"log"\s*:')
 _TNETSTRING: Final = re.compile(rb"[0-9]{1,12}:")
 _NATIVE: Final = re.compile(rb'\s*\{\s*"schema"\s*:\s*[0-9]+\s*,\s*"id"\s*:')
@@ -39,6 +44,8 @@ class Format(StrEnum):
 
     AUTO = "auto"
     GOR = "gor"
+    GOR_MIDDLEWARE = "gor-middleware"
+    GOR_KAFKA = "gor-kafka"
     HAR = "har"
     MITMPROXY = "mitmproxy"
     LOG = "log"
@@ -83,6 +90,10 @@ def detect(path: Path, mapping: FieldMapping | None) -> Format:
     head = head.removeprefix(b"\xef\xbb\xbf")
     if _GOR.match(head) or SEPARATOR in head:
         return Format.GOR
+    if _GOR_HEX.match(head):
+        return Format.GOR_MIDDLEWARE
+    if _GOR_JSON.match(head):
+        return Format.GOR_KAFKA
     if _HAR.match(head):
         return Format.HAR
     if _TNETSTRING.match(head):
@@ -118,14 +129,18 @@ def read_files(
         CaptureError: A file cannot be read at all.
         UsageError: A log comes without its mapping.
     """
-    endpoints = Endpoints(mapping)
+    endpoints, jobs = Endpoints(mapping), Jobs()
     stores = dict(references)
     for kind, group in _groups(paths, format, mapping):
         try:
             for place, found in _read(kind, group, mapping, endpoints, stores):
-                yield Read(place, endpoints.call(found) if isinstance(found, HttpExchange) else found)
+                if isinstance(found, HttpExchange):
+                    yield from jobs.take(place, found, endpoints.call(found))
+                else:
+                    yield Read(place, found)
         except ForeignFormat as error:
             raise CaptureError(f"{', '.join(map(str, group))}: {error}") from None
+    yield from jobs.rest()
 
 
 def _groups(
@@ -162,7 +177,13 @@ def _read(
 ) -> Iterator[tuple[Place, HttpExchange | SpeechCall | LeftOut]]:
     path = group[0]
     if kind is Format.GOR:
-        yield from read_gor(_opened(group), wanted=endpoints.is_speech)
+        records = chain.from_iterable(GorRecords(name, source) for name, source in _opened(group))
+        yield from read_gor(records, wanted=endpoints.is_speech)
+        return
+    if kind in (Format.GOR_MIDDLEWARE, Format.GOR_KAFKA):
+        read_lines = read_middleware_lines if kind is Format.GOR_MIDDLEWARE else read_kafka_lines
+        packed = LineFile(path, max_line_bytes=2 * MAX_RECORD_BYTES)  # two digits a byte
+        yield from read_gor(read_lines(path.name, packed), wanted=endpoints.is_speech)
         return
     if kind in (Format.HAR, Format.MITMPROXY):
         read_http = read_har if kind is Format.HAR else read_mitmproxy

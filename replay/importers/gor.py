@@ -3,14 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Final, NamedTuple
 
 from replay.importers.exchanges import HttpExchange, HttpReply
-from replay.importers.gor_records import GorRecord, GorRecords
+from replay.importers.gor_records import GorRecord
 from replay.importers.http_message import RequestLine, read_body, read_head, request_line, status_of
 from replay.importers.records import LeftOut, Place, Skipped, Unusable
-from replay.importers.unpacking import Readable
 
 __all__ = ["read_gor"]
 
@@ -23,20 +21,17 @@ Wanted = Callable[[RequestLine], bool]
 Found = tuple[Place, HttpExchange | LeftOut]
 
 
-def read_gor(files: Iterable[tuple[str, Readable]], *, wanted: Wanted) -> Iterator[Found]:
+def read_gor(records: Iterable[tuple[Place, GorRecord | LeftOut]], *, wanted: Wanted) -> Iterator[Found]:
     """Every record once: a speech request with the reply that belongs to it, or why it is left out.
 
     An id can come again on one connection, so a reply goes to the last request of its id that has none yet.
 
     Args:
-        files: Name and bytes of the files of one rotation, in order: a reply may stand in the file after its request.
+        records: Of all files of one rotation, in order: a reply may stand in the file after its request.
         wanted: Whether a request is worth reading on.
-
-    Raises:
-        ForeignFormat: As `GorRecords`.
     """
     waiting = _Waiting()
-    for place, record in chain.from_iterable(GorRecords(name, source) for name, source in files):
+    for place, record in records:
         if isinstance(record, LeftOut):
             yield place, record
         elif record.type == "1":
@@ -170,6 +165,7 @@ def _exchange(
         method=request.line.method,
         host=request.line.host,
         path=request.line.path,
+        query=request.line.query,
         content_type=request.content_type,
         body=request.body,
         wants_sse=request.wants_sse,

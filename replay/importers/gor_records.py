@@ -13,7 +13,7 @@ from replay.importers.http_message import MAX_HEAD_BYTES
 from replay.importers.records import ForeignFormat, LeftOut, Place, Unusable
 from replay.importers.unpacking import MAX_RECORD_BYTES, Readable, pieces
 
-__all__ = ["SEPARATOR", "GorRecord", "GorRecords"]
+__all__ = ["SEPARATOR", "GorRecord", "GorRecords", "record_of"]
 
 SEPARATOR: Final = "\n🐵🙈🙉\n".encode()
 _PIECE_BYTES: Final = 1024 * 1024
@@ -137,14 +137,19 @@ def _missing_bytes(chunk: _Chunk) -> float:
 
 
 def _record(place: Place, chunk: _Chunk) -> GorRecord | LeftOut:
-    meta = _META.match(chunk.data)
-    if not meta:
-        return Unusable("the line of metadata is malformed")
     if not chunk.is_whole:
         return Unusable(f"the record has {chunk.size_bytes} bytes, more than are read")
+    return record_of(place, chunk.data)
+
+
+def record_of(place: Place, data: bytes) -> GorRecord | LeftOut:
+    """The record in `data`, which holds its metadata and its message and nothing else."""
+    meta = _META.match(data)
+    if not meta:
+        return Unusable("the line of metadata is malformed")
     kind, identity, timestamp, latency = meta.groups()
     start = meta.end()
-    while chunk.data[start : start + 1] in (b"\r", b"\n") and start < meta.end() + 4:
+    while data[start : start + 1] in (b"\r", b"\n") and start < meta.end() + 4:
         start += 1  # a blank line stands here in files that were pasted together (goreplay #1224)
     return GorRecord(
         place,
@@ -152,6 +157,6 @@ def _record(place: Place, chunk: _Chunk) -> GorRecord | LeftOut:
         identity.decode(),
         int(timestamp),
         int(latency) if latency is not None else None,
-        chunk.data,
+        data,
         start,
     )

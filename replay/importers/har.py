@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harness.errors import ErrorKind
-from replay.importers.exchanges import HttpExchange, HttpReply
+from replay.importers.exchanges import HttpExchange, HttpReply, SocketMessage
 from replay.importers.http_message import RequestLine
 from replay.importers.json_body import load_object
 from replay.importers.json_items import Item, items_at
@@ -69,9 +69,10 @@ def _exchange(number: int, entry: dict[str, Any], wanted: Callable[[RequestLine]
     line = _request_line(request)
     if not wanted(line):
         raise Skipped("not a speech endpoint")
-    if request.get("postData") is None:
+    has_body = line.method != "GET"
+    if has_body and request.get("postData") is None:
         raise Unusable("the body is not in the file")
-    post = _section(request, "postData")
+    post = _section(request, "postData") if has_body else {}
     started = entry.get("startedDateTime")
     if not isinstance(started, str):
         raise Unusable('"startedDateTime" is missing')
@@ -82,8 +83,10 @@ def _exchange(number: int, entry: dict[str, Any], wanted: Callable[[RequestLine]
         method=line.method,
         host=line.host,
         path=line.path,
+        query=line.query,
+        messages=tuple(_messages(entry)),
         content_type=_text(post.get("mimeType")),
-        body=_body(request, post),
+        body=_body(request, post) if has_body else b"",
         wants_sse=_wants_sse(request),
         reply=reply,
         first_byte_s=_first_byte_s(entry) if reply.status else None,
@@ -91,11 +94,26 @@ def _exchange(number: int, entry: dict[str, Any], wanted: Callable[[RequestLine]
     )
 
 
+def _messages(entry: dict[str, Any]) -> Iterator[SocketMessage]:
+    """What went over a WebSocket, as Chrome writes it down."""
+    for message in _list(entry, "_webSocketMessages"):
+        match message:
+            case {"type": "send" | "receive" as way, "data": str(data)}:
+                at_s = message.get("time")
+                is_time = isinstance(at_s, int | float) and 0 <= at_s < 1e12
+                yield SocketMessage(is_sent=way == "send", at_s=float(at_s) if is_time else None, data=data)
+
+
 def _section(fields: dict[str, Any], name: str) -> dict[str, Any]:
     section = fields.get(name)
     if not isinstance(section, dict):
         raise Unusable(f'"{name}" is missing')
     return section
+
+
+def _list(fields: dict[str, Any], name: str) -> list[Any]:
+    found = fields.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _text(value: object) -> str:
@@ -108,12 +126,12 @@ def _request_line(request: dict[str, Any]) -> RequestLine:
         host = url.hostname or ""
     except ValueError:
         raise Unusable("the address is malformed") from None
-    return RequestLine(_text(request.get("method")), host, url.path)
+    return RequestLine(_text(request.get("method")), host, url.path, url.query)
 
 
 def _wants_sse(request: dict[str, Any]) -> bool:
     """Whether DashScope's header for streaming is there; of all fields only this one is read."""
-    for field in request.get("headers") or ():
+    for field in _list(request, "headers"):
         match field:
             case {"name": str(name), "value": str(value)} | [str(name), str(value)]:  # Slack exports pairs
                 if name.lower() == "x-dashscope-sse":

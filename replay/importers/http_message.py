@@ -6,6 +6,7 @@ cut, doubtful or told twice is refused rather than guessed at.
 
 import re
 import zlib
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_INTERIM: Final = 4
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9][ \r]")
 _SOUND: Final = re.compile(rb"\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*\r\n)*")
-_WANTED_MARKS: Final = tuple((name, f"\r\n{name}:".encode()) for name in sorted(WANTED))
+_WANTED_NAMES: Final = MappingProxyType({name.encode(): name for name in WANTED})
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r\n")
 
 
@@ -55,6 +56,7 @@ class RequestLine(NamedTuple):
     method: str
     host: str
     path: str  # without its query
+    query: str = ""
 
 
 def read_head(data: bytes, start: int = 0) -> Head:
@@ -84,26 +86,20 @@ def _fields(data: bytes, start: int, end: int) -> dict[str, str]:
     # A line break inside a field, a folded line or a space before the colon is how requests are smuggled.
     if not _SOUND.fullmatch(data, start, end):
         raise Unusable("the HTTP head holds a malformed field")
-    found = {}
-    lowered = data[start:end].lower()
-    for name, mark in _WANTED_MARKS:
-        at = lowered.find(mark)
-        if at < 0:
-            continue
-        found[name] = value = _value(data, start + at + len(mark))
-        while (at := lowered.find(mark, at + 1)) >= 0:
-            if _value(data, start + at + len(mark)) != value:
-                raise Unusable(f"the HTTP head tells {name} twice")
+    found: dict[str, str] = {}
+    for field in data[start + 2 : end - 2].split(b"\r\n"):
+        name, _, raw = field.partition(b":")
+        wanted = _WANTED_NAMES.get(name.lower())
+        if wanted is not None:
+            value = raw.strip().decode("latin-1")
+            if found.setdefault(wanted, value) != value:
+                raise Unusable(f"the HTTP head tells {wanted} twice")
     length = found.get("content-length")
     if length is not None and not re.fullmatch("[0-9]{1,15}", length):
         raise Unusable("the HTTP head holds an unusable content-length")
     if length is not None and "transfer-encoding" in found:
         raise Unusable("the HTTP head tells the length in two ways")
     return found
-
-
-def _value(data: bytes, start: int) -> str:
-    return data[start : data.find(b"\r\n", start)].strip().decode("latin-1")
 
 
 def request_line(head: Head) -> RequestLine:
@@ -116,14 +112,14 @@ def request_line(head: Head) -> RequestLine:
     target, _, version = rest.rpartition(" ")
     if not version.startswith("HTTP/") or not method.isalpha() or not target or not target.isprintable():
         raise Unusable("this is no HTTP request")
-    host, path = head.fields.get("host", ""), target
+    host, (path, _, query) = head.fields.get("host", ""), target.partition("?")
     if not target.startswith("/"):
         try:
             parts = urlsplit(target)
-            host, path = parts.hostname or host, parts.path
+            host, path, query = parts.hostname or host, parts.path, parts.query
         except ValueError:
             raise Unusable("this is no HTTP request") from None
-    return RequestLine(method, host.partition(":")[0].lower(), path.partition("?")[0])
+    return RequestLine(method, host.partition(":")[0].lower(), path, query)
 
 
 def status_of(head: Head) -> int:

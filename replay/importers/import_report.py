@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from harness.capturing.sanitiser import Policy, SanitisingReport
 from replay.importers.importing import ImportCounts, quarantine_path
-from replay.sanitising.sanitiser import Policy, SanitisingReport
 
 __all__ = ["advice", "import_facts", "import_text"]
 

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from harness.capture import capture_to_json
+from harness.capturing.leaks import first_leak
+from harness.capturing.references import EncryptedBlobStore
 from harness.errors import CaptureError
 from replay.exporters.capture_writer import CaptureWriter
 from replay.importers.left_out import LeftOutFile
 from replay.importers.records import LeftOut, Place, Read, Skipped, SpeechCall, Unusable
 from replay.importers.repetitions import Repetitions
 from replay.lines import MAX_LINE_BYTES
-from replay.sanitising.credential_scan import first_leak, scan
-from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Sanitised, Sanitiser
+from replay.sanitising.call_sanitiser import CallSanitiser, Sanitised
+from replay.sanitising.credential_scan import scan
 
 __all__ = ["ImportCounts", "import_captures", "quarantine_path"]
 
@@ -50,7 +51,7 @@ def quarantine_path(out: Path) -> Path:
 def import_captures(
     records: Iterable[Read],
     out: Path,
-    sanitiser: Sanitiser,
+    sanitiser: CallSanitiser,
     references: EncryptedBlobStore,
     *,
     replace_out: bool = False,
@@ -101,7 +102,7 @@ def _seldom_collecting() -> Iterator[None]:
 class _Intake:
     """One import under way."""
 
-    def __init__(self, sanitiser: Sanitiser, writer: CaptureWriter, *, quarantine_credentials: bool) -> None:
+    def __init__(self, sanitiser: CallSanitiser, writer: CaptureWriter, *, quarantine_credentials: bool) -> None:
         self.suspects: dict[int, Place] = {}  # line → where it came from, of those that a scan will find
         self._sanitiser = sanitiser
         self._writer = writer

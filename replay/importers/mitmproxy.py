@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from replay.importers.exchanges import HttpExchange, HttpReply
+from replay.importers.exchanges import HttpExchange, HttpReply, SocketMessage
 from replay.importers.http_message import RequestLine, uncoded
 from replay.importers.records import ForeignFormat, LeftOut, Skipped, Unusable
 from replay.importers.tnetstring import Malformed, TooLarge, Value, read_value
@@ -69,7 +69,8 @@ def _request_line(request: Fields) -> RequestLine:
     host, path = request.get("host"), _latin(request.get("path"))
     if not isinstance(host, str):
         host = _latin(host)
-    return RequestLine(_latin(request.get("method")), host.lower(), path.partition("?")[0])
+    path, _, query = path.partition("?")
+    return RequestLine(_latin(request.get("method")), host.lower(), path, query)
 
 
 def _speech_exchange(flow: Fields, request: Fields, line: RequestLine) -> HttpExchange:
@@ -89,6 +90,8 @@ def _speech_exchange(flow: Fields, request: Fields, line: RequestLine) -> HttpEx
         method=line.method,
         host=line.host,
         path=line.path,
+        query=line.query,
+        messages=tuple(_messages(flow)),
         content_type=headers.get("content-type", ""),
         body=uncoded(content, headers.get("content-encoding", "")),
         wants_sse=headers.get("x-dashscope-sse", "").lower() == "enable",
@@ -96,6 +99,16 @@ def _speech_exchange(flow: Fields, request: Fields, line: RequestLine) -> HttpEx
         first_byte_s=_between(sent, first),
         total_s=_between(started, last),
     )
+
+
+def _messages(flow: Fields) -> Iterator[SocketMessage]:
+    """What went over a WebSocket: opcode, whether from the client, content, time, and whether it was dropped."""
+    socket = flow.get("websocket")
+    messages = socket.get("messages") if isinstance(socket, dict) else None
+    for message in messages if isinstance(messages, list) else ():
+        match message:
+            case [1, bool(is_sent), bytes(data), at_s, False, *_]:
+                yield SocketMessage(is_sent=is_sent, at_s=_number(at_s), data=data)
 
 
 def _reply(response: Fields) -> HttpReply:

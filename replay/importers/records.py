@@ -1,11 +1,13 @@
 """What an importer makes of a stranger's record: a speech call as it was found, or why there is none.
 
-Nothing here is checked or masked yet; that is the sanitiser's business (replay/sanitising/sanitiser.py).
+Nothing here is checked or masked yet; that is the sanitiser's business (replay/sanitising/call_sanitiser.py).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from harness.capturing.reasons import LeftOut, Skipped, Unusable
 
 __all__ = ["ForeignFormat", "LeftOut", "Place", "Read", "Recording", "Skipped", "SpeechCall", "Unusable"]
 
@@ -18,25 +20,6 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file} record {self.record}"
-
-
-class LeftOut(Exception):
-    """A record that gives no capture: raised where it is found, and passed on as a value.
-
-    The reason never quotes what was in the record.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Skipped(LeftOut):
-    """There was nothing to replay in it: another endpoint, a response, a repetition."""
-
-
-class Unusable(LeftOut):
-    """It was meant to be a speech request and cannot be replayed: cut short, mangled, not expressible."""
 
 
 class ForeignFormat(ValueError):

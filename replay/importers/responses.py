@@ -18,7 +18,7 @@ from replay.importers.exchanges import HttpExchange, HttpReply
 from replay.importers.json_body import load_object
 from replay.importers.records import Unusable
 
-__all__ = ["observed", "reply_object", "wav_seconds"]
+__all__ = ["length_of", "observed", "reply_object", "wav_seconds"]
 
 _SHOWN_CHARS: Final = 300  # of an error body, as the providers' clients read it
 _PCM_BYTES_A_SECOND: Final = 2 * 24_000  # what both providers stream: 16 bit, mono, 24 kHz (providers.md 0.4)
@@ -140,7 +140,7 @@ def _sse_pcm_bytes(body: bytes) -> int:
             event = load_object(line[5:].strip())
         except Unusable:
             continue
-        total += _length_of(_event_audio(event))
+        total += length_of(_event_audio(event))
     return total
 
 
@@ -154,7 +154,8 @@ def _event_audio(event: dict[str, Any]) -> object:
             return None
 
 
-def _length_of(data: object) -> int:
+def length_of(data: object) -> int:
+    """Bytes in a text of base64; 0 where it is none."""
     if not isinstance(data, str):
         return 0
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from replay.importers import dashscope_calls, modal_calls, openai_calls
+from replay.importers import dashscope_calls, modal_calls, openai_calls, realtime_calls
 from replay.importers.exchanges import HttpExchange
 from replay.importers.http_message import RequestLine
 from replay.importers.records import SpeechCall
@@ -32,20 +32,25 @@ _PATHS: Final[tuple[tuple[str, Dialect], ...]] = (
     ("/design", modal_calls.design),
     ("/generate", modal_calls.generate),
 )
+_REALTIME: Final = "/api-ws/v1/realtime"  # a WebSocket
 _BY_PATH: Final = dict(_PATHS)
 # One function, one host: `<workspace>--<app>-<function>[-dev].modal.run`, and no path.
 _MODAL_HOST: Final = re.compile(r"[a-z0-9-]+--(?:[a-z0-9-]+-)?(clone|submit-job|design|generate)(?:-dev)?\.modal\.run")
 
 
-@lru_cache(maxsize=4096)
 def dialect_of(line: RequestLine) -> Dialect | None:
     """Who reads the body of such a request; None when it is no speech."""
-    if line.method != "POST":
-        return None
-    if line.path in ("", "/"):
-        host = _MODAL_HOST.fullmatch(line.host)
-        return _BY_PATH[f"/{host[1]}"] if host else None
-    path = line.path.rstrip("/")
+    if line.method == "GET" and line.path.endswith(_REALTIME):
+        return realtime_calls.session
+    return _dialect(line.host, line.path) if line.method == "POST" else None
+
+
+@lru_cache(maxsize=4096)
+def _dialect(host: str, path: str) -> Dialect | None:
+    if path in ("", "/"):
+        function = _MODAL_HOST.fullmatch(host)
+        return _BY_PATH[f"/{function[1]}"] if function else None
+    path = path.rstrip("/")
     return next((read for end, read in _PATHS if path.endswith(end)), None)
 
 

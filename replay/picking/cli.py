@@ -1,16 +1,20 @@
 """`cutover capture pick`: few captures that stand for many."""
 
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from harness.capturing.keys import open_keys
 from harness.config import Settings
 from harness.errors import UsageError
+from harness.providers.pricing import PriceList
 from harness.speech import LANGUAGES, Operation, VoiceKind
 from harness.store.runs import find_run
+from replay.picking.costs import Costs
 from replay.picking.cover import Choice, Limits
 from replay.picking.filters import Filter
 from replay.picking.picking import Picked, failed_captures, pick_covering, pick_every, weights_path, write_weights
@@ -39,6 +43,7 @@ def _moment(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 @click.argument("captures", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make; .zst packs it.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many captures.")
+@click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="At most so many USD at Qwen, with voices.")
 @click.option("--budget-chars", type=click.IntRange(min=1), help="At most so many billed characters together.")
 @click.option("--failures-of", multiple=True, metavar="RUN", help="Take what failed in this run before all else.")
 @click.option("--fill", is_flag=True, help="Use up the limit with more of what is frequent.")
@@ -61,6 +66,7 @@ def pick(
     captures: Path,
     out: Path,
     limit: int | None,
+    budget: float | None,
     budget_chars: int | None,
     failures_of: tuple[str, ...],
     fill: bool,
@@ -85,8 +91,8 @@ def pick(
     """
     if every and (failures_of or fill):
         raise UsageError("--every takes all that passes the filters; it goes with neither --failures-of nor --fill")
-    if fill and limit is None and budget_chars is None:
-        raise UsageError("--fill uses up a limit; give --limit or --budget-chars")
+    if fill and limit is None and budget is None and budget_chars is None:
+        raise UsageError("--fill uses up a limit; give --limit, --budget or --budget-chars")
     settings = Settings.load()
     keep = Filter(
         operations=operation,
@@ -100,13 +106,15 @@ def pick(
         sample=sample,
         seed=seed,
     )
-    limits = Limits(limit, budget_chars)
-    source = read_captures(captures, quarantine=settings.home / "quarantine")
+    limits = Limits(limit, budget_chars, None if budget is None else math.floor(budget * 1e6))
+    costs = Costs(PriceList.load(settings.prices), settings.qwen)
+    source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
     choice = None
     if not every:
         failed = failed_captures(find_run(settings.home, name) for name in failures_of)
-        choice = pick_covering(source, keep, limits, failed=failed, fill=fill)
-    picked = pick_every(source, keep, limits, out, chosen=choice.chosen if choice else None, replace=replace)
+        choice = pick_covering(source, keep, limits, costs=costs, failed=failed, fill=fill)
+    chosen = choice.chosen if choice else None
+    picked = pick_every(source, keep, limits, out, costs=costs, chosen=chosen, replace=replace)
     if choice:
         write_weights(out, choice)
     facts = _facts(out, picked, choice)
@@ -133,7 +141,7 @@ def _facts(out: Path, picked: Picked, choice: Choice | None) -> dict[str, Any]:
 def _text(facts: dict[str, Any]) -> str:
     lines = [
         f"{facts['file']}: {facts['captures']:,} of {facts['of']:,} captures, {facts['chars']:,} billed characters, "
-        f"{facts['voices']} voices to make"
+        f"{facts['voices']} voices to make, ${facts['microusd'] / 1e6:.4f} at Qwen"
     ]
     if "strata" in facts:
         lines.append(

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from replay.picking.costs import Bill, Cost
 from replay.picking.strata import Stratum
 
 __all__ = ["Candidate", "Choice", "Cover", "Limits"]
@@ -22,14 +23,16 @@ class Limits(NamedTuple):
 
     captures: int | None = None
     chars: int | None = None
+    microusd: int | None = None  # at Qwen, voices included
 
 
 class Candidate(NamedTuple):
-    """A capture that could be chosen; sorts by price, then by a draw that depends on its id."""
+    """A capture that could be chosen; sorts by its length, then by a draw that depends on its id."""
 
     chars: int
     draw: float
     id: str
+    cost: Cost | None = None  # None where prices are unknown; then characters count
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Choice:
     chosen: Mapping[str, Stratum]  # capture id → its stratum
     weights: Mapping[str, float]  # capture id → how many captures it stands for; adds up to all
     chars: int
+    microusd: int  # at Qwen, voices included; 0 where prices are unknown
     strata: int
     strata_covered: int
     traits: int
@@ -55,7 +59,8 @@ class _Group:
     stratum: Stratum
     traits: frozenset[str]
     count: int = 0
-    cheapest: list[tuple[int, float, str]] = field(default_factory=list)  # a heap, dearest first, of negated candidates
+    # A heap, the longest first; among the like of one group the shortest is the cheapest.
+    cheapest: list[tuple[int, float, str, Candidate]] = field(default_factory=list)
 
     @property
     def items(self) -> tuple[Hashable, ...]:
@@ -64,7 +69,7 @@ class _Group:
 
     def add(self, candidate: Candidate) -> None:
         self.count += 1
-        entry = (-candidate.chars, -candidate.draw, candidate.id)
+        entry = (-candidate.chars, -candidate.draw, candidate.id, candidate)
         if len(self.cheapest) < _KEPT_A_GROUP:
             heapq.heappush(self.cheapest, entry)
         else:
@@ -72,8 +77,8 @@ class _Group:
 
     def candidates(self) -> Iterator[Candidate]:
         """Cheapest first."""
-        for chars, draw, capture_id in sorted(self.cheapest, reverse=True):
-            yield Candidate(-chars, -draw, capture_id)
+        for *_, candidate in sorted(self.cheapest, reverse=True):
+            yield candidate
 
 
 class Cover:
@@ -152,6 +157,7 @@ class Cover:
             chosen=basket.chosen,
             weights=_weights(counts, basket.chosen),
             chars=basket.chars,
+            microusd=basket.bill.microusd,
             strata=len(counts),
             strata_covered=len(strata),
             traits=len(traits),
@@ -171,10 +177,15 @@ class _Basket:
         self.covered: set[Hashable] = set()
         self.seats: Counter[tuple[Hashable, ...]] = Counter()  # items of a group → how many of it
         self.chars = 0
+        self.bill = Bill()
 
     def price(self, candidate: Candidate) -> float:
-        """Characters, unless only the number of captures is limited."""
-        return 1.0 if self.limits.chars is None and self.limits.captures is not None else candidate.chars + 1.0
+        """In the unit that is limited; money where nothing is, or characters where that has no price."""
+        if self.limits.chars is not None or (candidate.cost is None and self.limits.captures is None):
+            return candidate.chars + 1.0
+        if self.limits.microusd is None and self.limits.captures is not None:
+            return 1.0
+        return self.bill.more(candidate.cost) + 1.0 if candidate.cost else 1.0
 
     def take(self, candidate: Candidate, group: _Group) -> bool:
         """Whether the candidate fits and is now chosen."""
@@ -184,10 +195,15 @@ class _Basket:
             return False
         if self.limits.chars is not None and self.chars + candidate.chars > self.limits.chars:
             return False
+        more = self.bill.more(candidate.cost) if candidate.cost else 0
+        if self.limits.microusd is not None and self.bill.microusd + more > self.limits.microusd:
+            return False
         self.chosen[candidate.id] = group.stratum
         self.covered |= set(group.items)
         self.seats[group.items] += 1
         self.chars += candidate.chars
+        if candidate.cost:
+            self.bill.add(candidate.cost)
         return True
 
 

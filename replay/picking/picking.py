@@ -1,18 +1,19 @@
 """`pick` from its first line to the finished file: read twice, in constant memory, and write what was chosen."""
 
 import json
-import os
-import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.errors import UsageError
 from harness.exchanges import Capture
 from harness.providers.base import References
 from harness.speech import VoiceKind, billed_chars
+from harness.store.blobs import BlobStore
 from harness.store.database import open_db
 from harness.store.runs import Run
 from replay.exporters.capture_writer import CaptureWriter
+from replay.picking.costs import Bill, Cost, Costs
 from replay.picking.cover import Candidate, Choice, Cover, Limits
 from replay.picking.filters import Filter, stable_share
 from replay.picking.strata import stratum_of, traits_of
@@ -30,6 +31,7 @@ class Picked(NamedTuple):
     of: int  # that passed the filter
     chars: int  # as billed
     voices: int  # different ones that have to be made at a provider
+    microusd: int = 0  # at Qwen, those voices included; 0 where no prices were given
 
 
 def failed_captures(runs: Iterable[Run]) -> set[str]:
@@ -46,13 +48,24 @@ def failed_captures(runs: Iterable[Run]) -> set[str]:
 
 
 def pick_covering(
-    source: CaptureFile, keep: Filter, limits: Limits, *, failed: Collection[str] = (), fill: bool = False
+    source: CaptureFile,
+    keep: Filter,
+    limits: Limits,
+    *,
+    costs: Costs | None = None,
+    failed: Collection[str] = (),
+    fill: bool = False,
 ) -> Choice:
-    """What to take of the captures that pass the filter."""
+    """What to take of the captures that pass the filter.
+
+    Raises:
+        UsageError: Money is limited, and a price is unknown.
+    """
     cover = Cover()
     for capture in filter(keep.matches, source):
         chars = billed_chars(capture.request.spoken_text)
-        candidate = Candidate(chars, stable_share(capture.id, keep.seed), capture.id)
+        cost = _cost(capture, limits, costs)
+        candidate = Candidate(chars, stable_share(capture.id, keep.seed), capture.id, cost)
         cover.add(candidate, stratum_of(capture), traits_of(capture), failed=capture.id in failed)
     return cover.choose(limits, fill=fill)
 
@@ -63,51 +76,59 @@ def pick_every(
     limits: Limits,
     out: Path,
     *,
+    costs: Costs | None = None,
     chosen: Collection[str] | None = None,
     replace: bool = False,
 ) -> Picked:
     """Write the captures that pass the filter (and are `chosen`) to `out`, with their recordings beside it.
 
     Limits cut off in the order of the file.
+
+    Raises:
+        UsageError: Money is limited, and a price is unknown.
     """
     captures = matched = chars = 0
     voices: set[str] = set()
+    beside, bill = source.references_beside(out), Bill()
     with CaptureWriter(out, replace=replace) as writer:
         for capture in filter(keep.matches, source):
             matched += 1
             if chosen is not None and capture.id not in chosen:
                 continue
-            cost = billed_chars(capture.request.spoken_text)
-            if chosen is None and not _fits(captures + 1, chars + cost, limits):
+            length, cost = billed_chars(capture.request.spoken_text), _cost(capture, limits, costs) or Cost(0)
+            so_far = Limits(captures + 1, chars + length, bill.microusd + bill.more(cost))
+            if chosen is None and not _fits(so_far, limits):
                 continue
             writer.write(capture)
-            captures, chars = captures + 1, chars + cost
+            captures, chars = captures + 1, chars + length
+            bill.add(cost)
             if capture.request.voice.kind is not VoiceKind.PRESET:
                 voices.add(capture.request.voice.id)
-            _bring(capture, source.references, out.parent / "audio")
+            _bring(capture, source.references, beside)
         writer.finish()
         writer.publish()
-    return Picked(captures, matched, chars, len(voices))
+    return Picked(captures, matched, chars, len(voices), bill.microusd)
 
 
-def _fits(captures: int, chars: int, limits: Limits) -> bool:
-    return (limits.captures is None or captures <= limits.captures) and (limits.chars is None or chars <= limits.chars)
+def _cost(capture: Capture, limits: Limits, costs: Costs | None) -> Cost | None:
+    cost = costs.of(capture) if costs else None
+    if cost is None and limits.microusd is not None:
+        raise UsageError(f"--budget: no price is known for capture {capture.id} at Qwen; use --budget-chars instead")
+    return cost
 
 
-def _bring(capture: Capture, references: References, folder: Path) -> None:
-    """Copy a recording as it lies, encrypted where it is, to where the new file looks for it."""
+def _fits(so_far: Limits, limits: Limits) -> bool:
+    return all(limit is None or (value or 0) <= limit for value, limit in zip(so_far, limits, strict=True))
+
+
+def _bring(capture: Capture, references: References, beside: BlobStore) -> None:
+    """Store a recording where the new file looks for it, encrypted there whatever it is here."""
     reference = capture.request.voice.reference
     path = references.find(reference.sha256) if reference else None
-    if path is None:
+    if reference is None or path is None or beside.find(reference.sha256):
         return
-    target = folder / path.parent.name / path.name
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copyfile(path, temporary)
-    temporary.chmod(0o600)
-    temporary.replace(target)
+    extension = path.suffix.removeprefix(".")
+    beside.put(references.get(reference.sha256, extension), extension)
 
 
 def weights_path(out: Path) -> Path:

@@ -2,9 +2,9 @@
 
 from typing import Final, NamedTuple
 
+from harness.capturing.digits import digit_of
 from harness.exchanges import OK, Capture
 from harness.speech import billed_chars
-from replay.sanitising.digits import digit_of
 
 __all__ = ["LENGTHS", "Stratum", "stratum_of", "traits_of"]
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
+from harness.capturing.identities import Pseudonyms
+from harness.capturing.keys import IDENTITY_KEY, open_keys
 from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import UsageError
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import open_keys
 from replay.sanitising.purging import Criteria, Purge, carry_out, plan_purge, write_proof
-from replay.sanitising.references import EncryptedBlobStore
 from replay.sanitising.verifying import Verification
 from replay.sanitising.verifying import verify as verify_file
 from replay.sources import read_captures
@@ -34,9 +33,8 @@ def verify(captures: Path, as_json: bool) -> int:
     Exits with 4 when something is wrong. A missing consent is told and is no error: such clones are not replayed.
     """
     settings = Settings.load()
-    source = read_captures(captures, quarantine=settings.home / "quarantine")
-    references = EncryptedBlobStore(captures.parent / "audio", open_keys(settings))
-    found = verify_file(source, references, now=SystemClock().now())
+    source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
+    found = verify_file(source, now=SystemClock().now())
     click.echo(json.dumps(found.facts(), indent=2) if as_json else _text(captures, found))
     if found.problems:
         return FOUND_PROBLEMS
@@ -88,15 +86,15 @@ def purge(
     settings, clock = Settings.load(), SystemClock()
     keys = open_keys(settings)
     if user is not None:
-        user_key = Pseudonyms(keys.key("identity")).of("user", user)
+        user_key = Pseudonyms(keys.key(IDENTITY_KEY)).of("user", user)
     before = clock.now() - _age(older_than) if older_than else None
     criteria = Criteria(captured_before=before, user_key=user_key, voice_id=voice)
     if criteria == Criteria():
         raise UsageError("purge needs --older-than, --user, --user-key or --voice; delete the file to purge all of it")
-    source = read_captures(captures, quarantine=settings.home / "quarantine")
+    source = read_captures(captures, quarantine=settings.home / "quarantine", keys=keys)
     planned = plan_purge(source, criteria)
     if yes:
-        carry_out(source, criteria, planned, EncryptedBlobStore(captures.parent / "audio", keys))
+        carry_out(source, criteria, planned)
         write_proof(settings.home / "purges.jsonl", captures, criteria, planned, at=clock.now())
     facts = {"file": str(captures), "done": yes, **_facts(planned)}
     click.echo(json.dumps(facts, indent=2) if as_json else _purge_text(facts))

@@ -6,22 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from harness.exchanges import Capture
+from harness.capturing.credentials import LONG_WORD, may_hold_rule
+from harness.capturing.leaks import WORDS, leak_in
 from replay.lines import LineFile
-from replay.sanitising.credentials import LONG_WORD, SHORTEST, find_credential, matches_rule, may_hold_rule
 
-__all__ = ["Leak", "first_leak", "scan"]
+__all__ = ["LineLeak", "scan"]
 
-# Words are judged by their randomness as well; the others hold hashes, which are random by nature.
-_WORDS: Final = frozenset(
-    {"text", "instructions", "segment", "voice.description", "voice.reference.transcript", "consent.evidence"}
-)
 _WORDS_IN_JSON: Final = re.compile(
-    '"(?:' + "|".join(sorted(name.rpartition(".")[2] for name in _WORDS)) + ')":"([^"]*)"'
+    '"(?:' + "|".join(sorted(name.rpartition(".")[2] for name in WORDS)) + ')":"([^"]*)"'
 )
 
 
-class Leak(NamedTuple):
+class LineLeak(NamedTuple):
     """One line that must not be published."""
 
     line: int
@@ -29,24 +25,7 @@ class Leak(NamedTuple):
     rule: str
 
 
-def first_leak(capture: Capture) -> Leak | None:
-    """The first field of a capture that holds a credential, as of line 0; None when there is none."""
-    request, voice, consent = capture.request, capture.request.voice, capture.consent
-    fields = (
-        ("text", request.text),
-        ("voice.id", voice.id),
-        ("instructions", request.instructions),
-        ("voice.description", voice.description),
-        ("voice.reference.transcript", voice.reference.transcript if voice.reference else None),
-        ("user_key", capture.user_key),
-        ("session", capture.session),
-        ("segment", capture.segment),
-        ("consent.evidence", consent.evidence if consent else None),
-    )
-    return next((leak for name, value in fields if value and (leak := _leak(0, name, value))), None)
-
-
-def scan(path: Path) -> Iterator[Leak]:
+def scan(path: Path) -> Iterator[LineLeak]:
     """Every line of a capture file, plain or packed, that holds a credential in any field, known or not.
 
     Raises:
@@ -57,9 +36,9 @@ def scan(path: Path) -> Iterator[Leak]:
         if _is_surely_clean(text):
             continue
         fields = _strings(json.loads(text), "")
-        leak = next((leak for name, value in fields if (leak := _leak(line.number, name, value))), None)
+        leak = next((leak for name, value in fields if (leak := leak_in(name, value))), None)
         if leak:
-            yield leak
+            yield LineLeak(line.number, *leak)
 
 
 def _is_surely_clean(text: str) -> bool:
@@ -79,10 +58,3 @@ def _strings(value: Any, name: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _strings(inner, name)
-
-
-def _leak(line: int, name: str, value: str) -> Leak | None:
-    if len(value) < SHORTEST:
-        return None
-    rule = find_credential(value) if name in _WORDS else matches_rule(value)
-    return Leak(line, name, rule) if rule else None

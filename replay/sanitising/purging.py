@@ -11,7 +11,6 @@ from typing import Any
 
 from harness.errors import CaptureError
 from harness.exchanges import Capture
-from harness.providers.base import References
 from replay.exporters.capture_writer import CaptureWriter
 from replay.sources import CaptureFile, read_captures
 
@@ -86,7 +85,7 @@ def _recordings(captures: Iterable[Capture]) -> set[str]:
     return {reference.sha256 for reference in references if reference is not None}
 
 
-def carry_out(source: CaptureFile, criteria: Criteria, purge: Purge, references: References) -> None:
+def carry_out(source: CaptureFile, criteria: Criteria, purge: Purge) -> None:
     """Write the file anew without what has to go, then delete the recordings.
 
     Raises:
@@ -100,7 +99,7 @@ def carry_out(source: CaptureFile, criteria: Criteria, purge: Purge, references:
         writer.publish()
     source.quarantine.unlink(missing_ok=True)
     for sha256 in purge.recordings:
-        path = references.find(sha256)
+        path = source.references.find(sha256)
         if path is not None:
             path.unlink(missing_ok=True)
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from harness.capturing.consent import consent_problem
+from harness.capturing.leaks import first_leak
 from harness.errors import StoreError
 from harness.exchanges import Capture
 from harness.providers.base import References
 from harness.speech import VoiceKind
-from replay.consent import consent_problem
-from replay.sanitising.credential_scan import first_leak
 from replay.sources import CaptureFile
 
 __all__ = ["Verification", "verify"]
@@ -43,7 +43,7 @@ class Verification:
         }
 
 
-def verify(source: CaptureFile, references: References, *, now: datetime) -> Verification:
+def verify(source: CaptureFile, *, now: datetime) -> Verification:
     """Read the file to its end and look at everything it speaks of.
 
     Raises:
@@ -53,7 +53,7 @@ def verify(source: CaptureFile, references: References, *, now: datetime) -> Ver
     states: dict[str, str] = {}  # recording → what it is like
     for capture in source:
         _check_consent(capture, found, now)
-        _check_recording(capture, found, references, states)
+        _check_recording(capture, found, source.references, states)
         leak = first_leak(capture)
         if leak:
             found.problems.append(f"capture {capture.id}: {leak.field} holds {leak.rule}; import anew without it")

@@ -7,6 +7,7 @@ a second (performance.md).
 
 import argparse
 import json
+import math
 import random
 import resource
 import statistics
@@ -17,14 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.capturing.keys import KeyRing
+from harness.capturing.references import EncryptedBlobStore
+from harness.capturing.sanitiser import Policy, Sanitiser
 from harness.clock import SystemClock
 from replay.importers.formats import Format, read_files
 from replay.importers.gor_records import SEPARATOR
 from replay.importers.importing import import_captures
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
-from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Sanitiser
+from replay.sanitising.call_sanitiser import CallSanitiser
 from tests.traffic import NOON_NS, a_body, a_wav, gor, http_reply, http_request
 
 GOAL_HZ = 10_000
@@ -62,8 +63,9 @@ def make(path: Path, records: int, reply: bytes, content_type: str) -> None:
 
 def by_import(path: Path, folder: Path) -> int:
     """Everything that the command does: read, sanitise, write, scan, publish."""
-    references = EncryptedBlobStore(folder / "audio", KeyRing(folder / "keys"))
-    sanitiser = Sanitiser(pseudonyms=Pseudonyms(b"key"), references=references, clock=SystemClock())
+    keys = KeyRing(folder / "keys")
+    references = EncryptedBlobStore(folder / "audio", keys)
+    sanitiser = CallSanitiser(Sanitiser(Policy.MASK, keys, references=references, clock=SystemClock()))
     records = read_files([path], Format.AUTO, None)
     return import_captures(records, folder / "out.jsonl.zst", sanitiser, references, replace_out=True).read
 
@@ -117,18 +119,17 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     shapes = {"JSON replies": (b'{"ok": true}', "application/json"), "WAV replies of 1 s": (a_wav(1.0), "audio/wav")}
-    best_hz = 0.0
+    slowest_hz = math.inf
     for shape, (reply, content_type) in shapes.items():
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "traffic_0.gor"
             make(path, options.records, reply, content_type)
             print(f"{shape}: {options.records:,} records, {path.stat().st_size / 1e6:,.0f} MB, {options.rounds} rounds")
-            best_hz = max(best_hz, compare(path, Path(name), options.records, options.rounds))
+            slowest_hz = min(slowest_hz, compare(path, Path(name), options.records, options.rounds))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"peak memory {peak_mb:.0f} MB; goal {GOAL_HZ:,} records/s of CPU: {'met' if best_hz >= GOAL_HZ else 'missed'}"
-    )
-    return int(best_hz < GOAL_HZ)
+    verdict = "met" if slowest_hz >= GOAL_HZ else "missed"
+    print(f"peak memory {peak_mb:.0f} MB; goal {GOAL_HZ:,} records/s of CPU, for both: {verdict}")
+    return int(slowest_hz < GOAL_HZ)
 
 
 def compare(path: Path, folder: Path, records: int, rounds: int) -> float:

@@ -9,7 +9,7 @@ from harness.errors import BudgetExceeded, NotAdmitted
 from harness.providers.base import PaidCall
 from harness.store.journal import read_journal
 from harness.store.logbook import Logbook
-from replay.admission import LegAdmission
+from replay.admission import Admissions, LegAdmission
 from replay.budget import Budget
 from replay.killswitch import KillSwitch
 from replay.quota import Quota
@@ -25,9 +25,8 @@ def an_admission(path: Path, budget: Budget, clock: FakeClock) -> tuple[LegAdmis
     book = Logbook(path / "journal.jsonl", clock=clock)
     book.write(PLAN)
     quota = Quota(QuotaSettings(per_second=100, per_minute=1_000, share=1.0, ramp_s=0.0))
-    return LegAdmission(
-        "c1/0/candidate", quota=quota, budget=budget, book=book, switch=KillSwitch(Settings(home=path)), clock=clock
-    ), book
+    shared = Admissions(budget=budget, book=book, switch=KillSwitch(Settings(home=path)), clock=clock)
+    return shared.to("c1/0/candidate", quota), book
 
 
 async def test_the_intent_is_on_disk_and_the_money_set_aside_before_the_call_goes_out(tmp_path: Path) -> None:
@@ -103,6 +102,46 @@ async def test_every_attempt_is_a_call_of_its_own_and_later_waits_are_kept_apart
     assert admission.own_wait_s == pytest.approx(0.02)  # the journal's group of commits
 
 
+async def test_a_leg_that_has_its_place_already_waits_for_quota_only_from_its_second_call_on(tmp_path: Path) -> None:
+    _, book = an_admission(tmp_path, Budget(10_000), FakeClock())
+    switch, clock = KillSwitch(Settings(home=tmp_path)), FakeClock()
+    shared = Admissions(budget=Budget(10_000), book=book, switch=switch, clock=clock)
+    asked: list[int] = []
+
+    class CountingQuota(Quota):
+        async def admit(self) -> None:
+            asked.append(1)
+
+    with book:
+        admission = shared.to("c1/0/candidate", CountingQuota(QuotaSettings()), has_place=True)
+        await admission.admit(a_call(1))
+        after_first = len(asked)
+        await admission.admit(a_call(2))
+
+    assert (after_first, len(asked)) == (0, 1)
+
+
+async def test_whoever_waits_for_quota_when_the_switch_is_pulled_sends_nothing(tmp_path: Path) -> None:
+    budget = Budget(10_000)
+    _, book = an_admission(tmp_path, budget, FakeClock())
+    switch = KillSwitch(Settings(home=tmp_path))
+    shared = Admissions(budget=budget, book=book, switch=switch, clock=FakeClock())
+    full = Quota(QuotaSettings(per_minute=1, per_second=1, share=1.0, ramp_s=0.0))
+    await full.admit()
+
+    async def wait() -> None:
+        with pytest.raises(NotAdmitted, match="asked to stop"):
+            await shared.to("c1/0/candidate", full).admit(a_call())
+
+    with book:
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            group.create_task(wait())
+            await asyncio.sleep(0.01)
+            switch.pull("asked to stop")
+
+    assert (budget.reserved_microusd, book.ledger.calls, full.waiting) == (0, {}, 0)
+
+
 async def test_a_pulled_kill_switch_lets_nothing_out(tmp_path: Path) -> None:
     budget = Budget(1_000)
     admission, book = an_admission(tmp_path, budget, FakeClock())
@@ -112,3 +151,23 @@ async def test_a_pulled_kill_switch_lets_nothing_out(tmp_path: Path) -> None:
         await admission.admit(a_call())
 
     assert (budget.reserved_microusd, book.ledger.calls) == (0, {})
+
+
+async def test_what_was_begun_is_finished_after_a_stop_but_not_in_an_emergency(tmp_path: Path) -> None:
+    _, book = an_admission(tmp_path, Budget(10_000), FakeClock())
+    switch = KillSwitch(Settings(home=tmp_path))
+    shared = Admissions(budget=Budget(10_000), book=book, switch=switch, clock=FakeClock())
+    quota = Quota(QuotaSettings(per_second=100, per_minute=1_000, share=1.0, ramp_s=0.0))
+    begun, fresh = shared.to("c1/0/candidate", quota), shared.to("c2/0/candidate", quota)
+
+    with book:
+        await begun.admit(a_call(1))
+        switch.pull("asked to stop")
+        await begun.admit(a_call(2))
+        with pytest.raises(NotAdmitted, match="asked to stop"):
+            await fresh.admit(a_call(1))
+        (tmp_path / "KILL").touch()
+        with pytest.raises(NotAdmitted, match="KILL exists"):
+            await begun.admit(a_call(3))
+
+    assert [call["attempt"] for call in book.ledger.calls.values()] == [1, 2]

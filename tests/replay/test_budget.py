@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.clock import FakeClock
 from harness.errors import BudgetExceeded
+from harness.store.spending import ALL, DaySpending
 from replay.budget import Budget
 
 
@@ -38,10 +42,34 @@ def test_an_unknown_price_is_refused_however_much_is_left() -> None:
 
 
 def test_a_resumed_run_begins_with_what_it_spent_before() -> None:
-    budget = Budget(1_000, spent_microusd=900)
+    budget = Budget(1_000, spent={"qwen": 600, "modal": 300})
 
     with pytest.raises(BudgetExceeded):
         budget.reserve("a", provider="qwen", worst_microusd=101)
+
+
+def test_a_provider_with_a_cap_of_its_own_ends_there_and_the_other_goes_on() -> None:
+    budget = Budget(1_000, caps={"qwen": 300}, spent={"qwen": 150})
+    budget.reserve("a", provider="qwen", worst_microusd=100)
+
+    with pytest.raises(BudgetExceeded, match=r"\$0\.0001 and \$0\.0001 of \$0\.00 for qwen is left"):
+        budget.reserve("b", provider="qwen", worst_microusd=60)
+    budget.reserve("c", provider="modal", worst_microusd=700)
+
+    assert (budget.reserved_microusd, budget.left_microusd) == (800, 50)
+
+
+def test_what_the_day_has_no_room_for_is_not_reserved_in_the_run_either(tmp_path: Path) -> None:
+    day = DaySpending(tmp_path, owner="run", clock=FakeClock(), caps={ALL: 500})
+    budget = Budget(1_000, day=day)
+    budget.reserve("a", provider="qwen", worst_microusd=400)
+
+    with pytest.raises(BudgetExceeded, match="of the day's"):
+        budget.reserve("b", provider="modal", worst_microusd=200)
+    budget.settle("a", 100)
+    budget.reserve("c", provider="modal", worst_microusd=400)
+
+    assert (budget.spent_microusd, budget.reserved_microusd, day.spent_microusd()) == (100, 400, 500)
 
 
 def test_a_provider_that_bills_above_our_bound_is_reserved_at_that_multiple_from_then_on() -> None:

@@ -58,6 +58,10 @@ def test_a_dry_run_sends_nothing_and_names_the_hash(environment: dict[str, str])
         (["--live", "--budget", "5"], "--live needs --confirm HASH"),
         (["--live", "--budget", "5", "--confirm", "0123456789ab"], "is not this plan's hash"),
         (["--pace", "quickly"], "--pace: 'quickly' is no pacing; valid are at-once"),
+        (
+            ["--live", "--budget", "5", "--confirm", "HASH", "--budget-for", "azure=5"],
+            "--budget-for azure=5: write it as PROVIDER=USD with one of modal, qwen",
+        ),
         (["--label", "night"], "--label night: write it as KEY=VALUE"),
     ],
 )
@@ -65,7 +69,10 @@ def test_money_is_spent_only_for_a_plan_that_was_seen(options: list[str], senten
     offline = {**os.environ, "CUTOVER_HOME": str(tmp_path), "CUTOVER_QWEN__API_KEY": "sk-x"}
     offline |= {"CUTOVER_MODAL__BASE_URL": "https://modal.invalid"}
 
-    result = cutover(["replay", DEMO, "--limit", "6", *options], offline)
+    arguments = ["replay", DEMO, "--limit", "6"]
+    if "HASH" in options:
+        options = [confirmation(arguments, offline) if word == "HASH" else word for word in options]
+    result = cutover([*arguments, *options], offline)
 
     assert result.returncode == 2
     assert sentence in result.stderr
@@ -136,3 +143,17 @@ def test_an_interrupted_replay_goes_on_and_pays_for_nothing_twice(
         billed_by_standins(environment)["qwen characters"]
         <= sum(call["purpose"] == "speak" for call in ledger.calls.values() if call["provider"] == "qwen") * 600
     )
+
+
+def test_voices_are_allowed_for_one_command_and_that_is_another_plan(
+    environment: dict[str, str],
+) -> None:
+    closed = environment | {"CUTOVER_QWEN__ALLOW_VOICE_CREATION": "0"}
+    arguments = ["replay", DEMO, "--limit", "9"]
+
+    plain = cutover([*arguments, "--plan", "--json"], closed)
+    allowed = cutover([*arguments, "--plan", "--json", "--allow-voice-create"], closed)
+
+    assert [json.loads(result.stdout)["blocked"] > 0 for result in (plain, allowed)] == [True, False]
+    assert confirmation(arguments, closed) != confirmation([*arguments, "--allow-voice-create"], closed)
+    assert billed_by_standins(environment) == {}

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from harness.config import ModalSettings, QuotaSettings, QwenSettings
+from harness.config import ModalSettings, QwenSettings
 from harness.errors import ErrorKind
 from harness.exchanges import Capture, Consent, Failure, Observed
 from harness.providers.pricing import PriceList
-from harness.speech import Operation, SpeechRequest, VoiceKind
+from harness.speech import Operation, Reference, SpeechRequest, VoiceKind
 from replay.gaps import GapReport, gap_json, gap_report, gap_text
+from replay.pacing import AsRecorded
 from tests.builders import NOON, a_capture, a_request, a_voice
 from tests.harness.providers.stubs import PRICES
 
@@ -74,48 +75,36 @@ def test_an_unknown_price_makes_an_unknown_bill() -> None:
     assert report(a_capture(), qwen=QwenSettings(region="nowhere")).bills["qwen"].usd is None
 
 
-def test_the_legacy_bill_comes_from_what_production_saw_or_is_unknown() -> None:
+def test_both_bills_are_of_what_could_be_done_once_its_voices_exist() -> None:
     observed = Observed(provider="modal", status="ok", first_byte_s=None, total_s=10.0, audio_s=None)
-    seen = a_capture(observed=observed)
+    new = with_consent(a_request("x" * 100, voice=a_voice(VoiceKind.CLONE, id="new")), observed=observed)
+    long = a_capture(request=a_request("x" * 601), observed=observed)
 
-    assert report(seen, seen).bills["modal"].usd == pytest.approx(20 * 0.000306)
-    assert report(seen, a_capture()).bills["modal"].usd is None
-    assert report(seen, a_capture(observed=replace(observed, total_s=None))).bills["modal"].usd is None
+    found = report(new, long, qwen=QwenSettings(allow_voice_creation=False))
 
-
-def at(*seconds: float) -> list[Capture]:
-    return [a_capture(captured_at=NOON + timedelta(seconds=second)) for second in seconds]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "speed", "per_minute", "per_second"),
-    [
-        pytest.param([], 1.0, 0, 0, id="nothing"),
-        pytest.param([0, 60], 1.0, 1, 1, id="a minute apart is another minute"),
-        pytest.param([0, 59.9], 1.0, 2, 1, id="just within one"),
-        pytest.param([0, 60, 119], 2.0, 3, 1, id="twice as fast"),
-        pytest.param([0, 0.5, 1.2, 1.4, 90], 1.0, 4, 3, id="the window slides"),
-    ],
-)
-def test_pressure_is_the_fullest_minute_and_second(
-    seconds: list[float], speed: float, per_minute: int, per_second: int
-) -> None:
-    pressure = report(*at(*seconds), speed=speed).pressure
-
-    assert (pressure.peak_per_minute, pressure.peak_per_second) == (per_minute, per_second)
+    assert found.blocked == 2
+    assert found.bills["qwen"].usd == pytest.approx(0.00115 + 0.01)
+    assert found.bills["modal"].usd == pytest.approx(10 * 0.000306)
 
 
-def test_what_is_ours_of_the_quota_bounds_the_pressure() -> None:
-    qwen = QwenSettings(quota=QuotaSettings(per_minute=20, per_second=5, share=0.2))
+def test_recordings_are_counted_once_with_how_many_would_be_taken() -> None:
+    other = a_voice(VoiceKind.CLONE, reference=Reference(sha256="c" * 64, transcript="Hi."))
+    problem = Failure(kind=ErrorKind.BAD_REFERENCE, code="local.reference_rate", detail="16000 Hz")
+    captures = [with_consent(a_request(voice=voice)) for voice in (CLONE, CLONE, other)]
 
-    assert not report(*at(0, 10, 20, 30), qwen=qwen).pressure.is_too_high
-    assert report(*at(0, 10, 20, 30, 40), qwen=qwen).pressure.is_too_high
+    found = report(*captures, problems={"c" * 64: problem})
+
+    assert (found.references, found.migratable_references, found.migratable_share) == (2, 1, 0.5)
+    assert report(a_capture()).migratable_share is None
 
 
-@pytest.mark.parametrize("speed", [0.0, -1.0])
-def test_standing_still_is_no_speed(speed: float) -> None:
-    with pytest.raises(ValueError, match="not positive"):
-        report(a_capture(), speed=speed)
+def test_the_pressure_is_that_of_the_pace() -> None:
+    captures = [a_capture(captured_at=NOON + timedelta(seconds=second)) for second in (0, 60, 119)]
+
+    assert report(*captures).pressure.peak_per_minute == 2
+    faster = report(*captures, pacing=AsRecorded(2.0), pace="recorded:2")
+    assert (faster.pressure.peak_per_minute, faster.pace) == (3, "recorded:2")
+    assert "At pace recorded:2 the peak is 3 calls a minute" in gap_text(faster)
 
 
 def test_nothing_captured_is_nothing_blocked() -> None:
@@ -127,7 +116,7 @@ def test_the_report_is_there_for_people_and_machines() -> None:
 
     text = gap_text(found)
     assert "1 of 2 captures (50.0%) cannot be done as they are." in text
-    assert "blocks  text_too_long: 1 (1 generate), such as: the text has 601 characters, Qwen takes 600" in text
+    assert "blocks  text_too_long: 1 (50.0%: 1 generate), such as: the text has 601 characters, Qwen takes 600" in text
     assert "Bill at modal: unknown" in text
     machine = json.loads(json.dumps(gap_json(found)))
     assert (machine["blocked"], machine["gaps"][0]["operations"]) == (1, {"generate": 1})

@@ -4,7 +4,9 @@ from itertools import islice, pairwise
 import pytest
 
 from harness.exchanges import Lane
-from replay.lanes import is_repeated, lane_orders, legs_of
+from harness.speech import Operation
+from replay.lanes import is_repeated, lane_orders, legs_of, repeated_until
+from tests.builders import a_capture, a_request
 
 IDS = [f"c{number}" for number in range(600)]
 
@@ -56,3 +58,23 @@ def test_each_repetition_has_legs_of_its_own() -> None:
 
     assert [pair[0].repetition for pair in legs] == [0, 1, 2]
     assert len({leg.key for pair in legs for leg in pair}) == 6
+
+
+def test_every_operation_gets_its_noise_pairs_or_all_that_it_has() -> None:
+    spoken = [a_capture(f"g{number}") for number in range(200)]
+    designed = [a_capture(f"d{number}", request=a_request(operation=Operation.DESIGN)) for number in range(5)]
+
+    chosen = repeated_until(20, [*spoken, *designed], seed=1)
+
+    assert sum(name.startswith("g") for name in chosen) == 20
+    assert sum(name.startswith("d") for name in chosen) == 5
+
+
+def test_those_repeated_for_the_noise_floor_are_the_first_that_a_growing_share_takes() -> None:
+    spoken = [a_capture(f"g{number}") for number in range(300)]
+
+    few, more = (repeated_until(pairs, spoken, seed=3) for pairs in (10, 40))
+
+    assert few < more
+    assert more <= {c.id for c in spoken if is_repeated(c.id, seed=3, share=0.25)}
+    assert repeated_until(0, spoken, seed=3) == frozenset()

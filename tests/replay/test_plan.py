@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from harness.exchanges import Lane
+from harness.store.manifest import sha256_of
 from replay.plan import LaneTarget, ReplayPlan
 from tests.builders import a_capture
 
@@ -42,6 +43,8 @@ def test_the_same_plan_has_the_same_hash() -> None:
         {"repeat_share": 0.4},
         {"repetitions": 2},
         {"price_version": "q"},
+        {"repeat_pairs": 3},
+        {"warm_up": 2},
         {"labels": {"night": "1"}},
     ],
     ids=lambda change: next(iter(change)),
@@ -63,3 +66,16 @@ def test_legs_are_counted_by_lane() -> None:
     counts = a_plan(40, repeat_share=1.0).leg_counts()
 
     assert counts == {Lane.CONTROL: 40, Lane.CANDIDATE: 40, Lane.REPEAT: 40}
+
+
+def test_control_is_repeated_until_there_are_enough_noise_pairs() -> None:
+    counts = a_plan(40, repeat_share=0.0, repeat_pairs=7).leg_counts()
+
+    assert counts == {Lane.CONTROL: 40, Lane.CANDIDATE: 40, Lane.REPEAT: 7}
+
+
+def test_the_hash_of_the_ids_is_that_of_their_json_array() -> None:
+    plan = a_plan(captures=[a_capture("plain"), a_capture('with "quotes" and ü')])
+
+    assert plan.identity()["capture_ids_sha256"] == sha256_of(["plain", 'with "quotes" and ü'])
+    assert a_plan(captures=[]).identity()["capture_ids_sha256"] == sha256_of([])

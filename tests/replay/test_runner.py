@@ -1,29 +1,34 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from harness.clock import FakeClock
+from harness.clock import Clock, FakeClock
 from harness.config import QuotaSettings, Settings
 from harness.errors import ErrorKind
-from harness.exchanges import Capture, Exchange, Lane
+from harness.exchanges import Capture, Exchange, Failure, Lane
 from harness.progress import ProgressReport
 from harness.speech import Operation, SpeechRequest, VoiceKind
 from harness.store.blobs import BlobStore
 from harness.store.journal import Journal
+from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from replay.budget import Budget
 from replay.killswitch import KillSwitch
 from replay.plan import ReplayPlan
 from replay.quota import Quota
-from replay.runner import Replay, Route
+from replay.routes import Route
+from replay.runner import Replay
 from tests.builders import a_capture, a_request, a_voice, an_exchange
 from tests.replay.test_plan import TARGETS
 from tests.scripted import ScriptedProvider
+from tests.virtual_time import VirtualClock, run_in_virtual_time
 
 PLENTY = 10**9
 
@@ -45,9 +50,17 @@ def captures(count: int) -> list[Capture]:
 class Bench:
     """A home folder in which the same plan can be run again and again, as after a crash."""
 
-    def __init__(self, home: Path, plan_captures: list[Capture], *, repeat_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        plan_captures: list[Capture],
+        *,
+        repeat_share: float = 0.0,
+        warm_up: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
         self.home = home
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.legacy = ScriptedProvider("modal", clock=self.clock)
         self.qwen = ScriptedProvider("qwen", clock=self.clock, keeps_voices=True)
         self.plan = ReplayPlan(
@@ -58,13 +71,20 @@ class Bench:
             repeat_share=repeat_share,
             repetitions=1,
             price_version="p",
+            warm_up=warm_up,
         )
 
     @asynccontextmanager
     async def replay(
-        self, *, cap_microusd: int = PLENTY, concurrency: int = 4, resend_unknown: bool = False
+        self,
+        *,
+        cap_microusd: int = PLENTY,
+        concurrency: int = 4,
+        resend_unknown: bool = False,
+        qwen_per_second: float = 10**6,
     ) -> AsyncIterator[Replay]:
         quota = QuotaSettings(per_second=10**6, per_minute=10**6, share=1.0, ramp_s=0.0)
+        scarce = quota.model_copy(update={"per_second": qwen_per_second})
         with Logbook(self.home / "journal.jsonl", clock=self.clock) as book:
             if not book.ledger.plan:
                 book.write({"type": "plan", "run_id": "r", "started_at": "t", "plan": {}})
@@ -72,12 +92,14 @@ class Bench:
                     legs = [{"key": leg.key, "lane": leg.lane, "position": leg.position} for leg in entry.legs]
                     book.write({"type": "planned", "capture": capture_row(entry.capture), "legs": legs})
             control = Route(provider=self.legacy, quota=Quota(quota), region="us-east", deadline_s=60.0)
-            candidate = Route(provider=self.qwen, quota=Quota(quota), region="ap-southeast-1", deadline_s=60.0)
+            candidate = Route(
+                provider=self.qwen, quota=Quota(scarce, clock=self.clock), region="ap-southeast-1", deadline_s=60.0
+            )
             yield Replay(
                 plan=self.plan,
                 book=book,
                 routes={Lane.CONTROL: control, Lane.REPEAT: control, Lane.CANDIDATE: candidate},
-                budget=Budget(cap_microusd, spent_microusd=book.ledger.spent_microusd()),
+                budget=Budget(cap_microusd, spent=book.ledger.spent_by_provider()),
                 switch=KillSwitch(Settings(home=self.home)),
                 blobs=BlobStore(self.home / "audio"),
                 clock=self.clock,
@@ -283,3 +305,108 @@ async def test_the_kill_switch_stops_the_sending_within_a_second_and_the_rest_st
     assert "KILL exists" in (replay.stopped_because or "")
     assert outcomes == {"control": {"ok": 50}, "candidate": {"ok": 50}}
     assert set(bench.qwen.sent.values()) == {1}
+
+
+@pytest.fixture
+def virtual(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    """Time for quotas too: asyncio-throttle asks the machine."""
+    monkeypatch.setattr(time, "monotonic", lambda: asyncio.get_running_loop().time())
+    return VirtualClock()
+
+
+def test_where_one_quota_is_scarce_both_legs_wait_for_it_and_still_start_together(
+    tmp_path: Path, virtual: VirtualClock
+) -> None:
+    bench = Bench(tmp_path, captures(12), clock=virtual)
+
+    async def run() -> None:
+        async with bench.replay(concurrency=6, qwen_per_second=2.0) as replay:
+            ledger = await replay.run()
+            assert replay.routes[Lane.CANDIDATE].quota.waited_s > 5.0
+            assert ledger.pacing["quota_waited_s"]["qwen"] > 5.0
+
+    run_in_virtual_time(run())
+
+    apart = [abs(a - b) for a, b in zip(bench.legacy.sent_at_s, bench.qwen.sent_at_s, strict=True)]
+    assert max(apart) <= 0.05
+    assert max(bench.qwen.sent_at_s) >= 5.0  # twelve at two a second
+
+
+@pytest.mark.parametrize("how", ["file", "stop"])
+def test_what_waits_for_quota_when_sending_is_stopped_is_let_go_within_a_second(
+    tmp_path: Path, virtual: VirtualClock, how: str
+) -> None:
+    bench = Bench(tmp_path, captures(12), clock=virtual)
+    ended_at_s: list[float] = []
+
+    async def pull(replay: Replay) -> None:
+        await virtual.sleep(2.6)
+        if how == "file":
+            (tmp_path / "KILL").touch()
+        else:
+            replay.stop("asked to stop")
+
+    async def run() -> Mapping[str, Mapping[str, int]]:
+        async with bench.replay(concurrency=6, qwen_per_second=1.0) as replay, asyncio.TaskGroup() as group:
+            group.create_task(pull(replay))
+            ledger = await replay.run()
+            ended_at_s.append(virtual.monotonic())
+            return ledger.outcomes()
+
+    outcomes = run_in_virtual_time(run())
+
+    assert outcomes["candidate"] == outcomes["control"] == {"ok": 3, "missing": 9}
+    assert ended_at_s[0] <= 2.6 + 1.0 + 1.0  # a second to notice, and one for the call under way
+
+
+def test_a_warm_up_is_sent_first_is_paid_and_is_no_leg(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, captures(5), warm_up=2, clock=VirtualClock())
+
+    async def run() -> Ledger:
+        async with bench.replay() as replay:
+            return await replay.run()
+
+    ledger = run_in_virtual_time(run())
+
+    warm = [call for call in ledger.calls.values() if call["leg"].startswith("warm-up:")]
+    assert ledger.warm_ups == len(warm) == 4
+    assert ledger.outcomes() == {"control": {"ok": 5}, "candidate": {"ok": 5}}
+    assert bench.qwen.sent == {"text 0": 2, "text 1": 2, "text 2": 1, "text 3": 1, "text 4": 1}
+    assert ledger.spent_microusd() == 14 * 1_000
+    first_timed_s = sorted(bench.qwen.sent_at_s)[2]
+    assert first_timed_s >= 1.0  # when the warm-up had been answered
+
+
+def test_a_run_resumed_after_its_last_leg_does_not_warm_up_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, captures(3), warm_up=2, clock=VirtualClock())
+
+    first = run_in_virtual_time(bench.run())
+    sent = bench.qwen.sent.total()
+    again = run_in_virtual_time(bench.run())
+
+    assert (first, sent) == (again, bench.qwen.sent.total())
+
+
+async def test_a_warm_up_that_every_call_would_share_the_failure_of_stops_the_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, captures(5), warm_up=3)
+    bench.qwen._answer = lambda request: an_exchange(provider="qwen", failed=ErrorKind.AUTH)
+
+    async with bench.replay(concurrency=1) as replay:
+        ledger = await replay.run()
+
+    assert "qwen answered auth" in (replay.stopped_because or "")
+    assert ledger.outcomes() == {"control": {"missing": 5}, "candidate": {"missing": 5}}
+
+
+async def test_no_room_in_our_own_quota_does_not_slow_us_down_as_a_throttling_provider_would(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, captures(2))
+    ours = an_exchange(provider="qwen", failed=ErrorKind.RATE_LIMITED)
+    assert isinstance(ours.result, Failure)
+    ours = replace(ours, result=replace(ours.result, code="local.quota"))
+    answers = iter([ours, an_exchange(provider="qwen", failed=ErrorKind.RATE_LIMITED)])
+    bench.qwen._answer = lambda request: next(answers)
+
+    async with bench.replay(concurrency=1) as replay:
+        await replay.run()
+
+    assert replay.routes[Lane.CANDIDATE].quota.throttled == 1

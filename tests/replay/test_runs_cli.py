@@ -1,11 +1,12 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from harness.errors import UsageError
-from harness.store.runs import Run
+from harness.store.runs import Run, audio_store
 from replay.runs_cli import runs
 from tests.harness.store.test_seal import run  # noqa: F401 - a fixture: a finished run under tmp_path/runs
 
@@ -47,3 +48,35 @@ def test_a_run_that_is_not_there_is_our_one_sentence(run: Run) -> None:  # noqa:
     result = CliRunner().invoke(runs, ["seal", "nonsense"])
 
     assert isinstance(result.exception, UsageError)
+
+
+def test_a_whole_run_passes_and_a_flipped_byte_names_its_record(run: Run) -> None:  # noqa: F811
+    CliRunner().invoke(runs, ["seal", run.id], catch_exceptions=False)
+    lines = run.journal.read_bytes().splitlines(keepends=True)
+    harmed = bytearray(b"".join(lines))
+    harmed[len(lines[0]) + len(lines[1]) // 2] ^= 1
+    before = CliRunner().invoke(runs, ["verify", "--json"])
+    run.journal.write_bytes(harmed)
+
+    after = CliRunner().invoke(runs, ["verify", "--json"], standalone_mode=False)
+
+    # The fixture's audio is in no store: everything else about it is whole.
+    assert [problem.partition(":")[0] for problem in json.loads(before.stdout)["problems"]] == ["c1/0/control"]
+    (problem,) = json.loads(after.stdout)["problems"]
+    assert f"record 1 (byte {len(lines[0])}) is damaged" in problem
+    assert after.return_value == 4
+    assert "Next: cutover runs seal" in after.stderr
+
+
+def test_files_of_no_run_are_shown_and_deleted_only_when_asked(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    orphan = audio_store(tmp_path).path(audio_store(tmp_path).put(b"orphan", "wav"), "wav")
+    os.utime(orphan, (0, 0))
+
+    shown = CliRunner().invoke(runs, ["compact"], catch_exceptions=False)
+    there = orphan.exists()
+    deleted = json.loads(CliRunner().invoke(runs, ["compact", "--delete", "--json"], catch_exceptions=False).stdout)
+
+    assert f"{orphan}  6 bytes  audio of no run" in shown.stdout
+    assert "Next: cutover runs compact --delete" in shown.stderr
+    assert (there, orphan.exists()) == (True, False)
+    assert (deleted["deleted"], deleted["bytes"], len(deleted["files"])) == (True, 6, 1)

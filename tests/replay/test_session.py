@@ -41,7 +41,7 @@ def opened(settings: Settings, captures: Path, **changes: object):  # type: igno
 
 async def test_planning_writes_nothing_and_bounds_the_cost_of_every_lane(settings: Settings, captures: Path) -> None:
     async with opened(settings, captures) as session:
-        bounds = {lane: session.worst_microusd(lane) for lane in Lane}
+        bounds = session.extent().worst_microusd
 
     assert not (settings.home / "runs").exists()
     # 12 texts of 23 or 24 characters at 10 micro-dollars each, and GPU seconds up to the deadline.
@@ -162,17 +162,3 @@ async def test_a_missing_setting_is_named(
     with pytest.raises(ConfigError, match=variable):
         async with opened(settings.model_copy(update=change), captures):
             pass
-
-
-async def test_the_gap_names_what_the_candidate_could_not_do_and_sends_nothing(
-    settings: Settings, tmp_path: Path
-) -> None:
-    long_text = a_capture("long", request=a_request("word " * 200))
-    path = tmp_path / "captures.jsonl"
-    path.write_text("\n".join(capture_to_json(capture) for capture in (a_capture("fine"), long_text)))
-
-    async with opened(settings, path) as session:
-        report = await session.gaps(speed=1.0)
-
-    assert (report.captures, report.blocked) == (2, 1)
-    assert [gap.captures for gap in report.gaps if gap.blocks] == [1]

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from harness.capture import capture_to_json
-from harness.speech import Operation
-from tests.builders import a_capture, a_request
+from harness.exchanges import Consent
+from harness.speech import Operation, Reference, VoiceKind
+from harness.store.blobs import BlobStore
+from tests.builders import a_capture, a_request, a_voice
+from tests.traffic import a_wav
 from tests.typed import type_capture
 
 
@@ -60,3 +63,19 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path: Path, captures: Pa
     typed = type_capture(tmp_path, "export", captures, "--format", "gor", "--out", tmp_path / "none" / "out")
 
     assert "cannot be written" in typed.err
+
+
+def test_clones_that_lose_their_words_are_told(tmp_path: Path) -> None:
+    sha256 = BlobStore(tmp_path / "audio").put(a_wav(), "wav")
+    consent = Consent(scope=("replay",), region=None, expires_at=None, evidence="contract 7")
+    voice = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="Hi."))
+    path = tmp_path / "captures.jsonl"
+    with path.open("w") as file:
+        for name, text in (("a", "Say this."), ("b", "")):
+            request = a_request(text, operation=Operation.CLONE, voice=voice)
+            file.write(capture_to_json(a_capture(name, request=request, consent=consent)) + "\n")
+
+    typed = type_capture(tmp_path, "export", path, "--format", "har", "--out", tmp_path / "out", "--with-recordings")
+
+    assert "2 requests, 0 clones left out" in typed.out
+    assert "1 clones go without the words they were to say" in typed.out

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.capturing.keys import KeyRing
+from harness.capturing.references import EncryptedBlobStore
+from harness.capturing.sanitiser import Policy, Sanitiser
 from harness.clock import FakeClock
 from harness.errors import ErrorKind, UsageError
 from harness.exchanges import OK, Capture, Consent, Observed
@@ -17,10 +20,7 @@ from replay.exporters.foreign import ExportFormat, render
 from replay.exporters.wire_requests import wire_request
 from replay.importers.formats import Format, read_files
 from replay.importers.records import LeftOut
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
-from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Policy, Sanitiser
+from replay.sanitising.call_sanitiser import CallSanitiser
 from tests.builders import NOON, a_capture, a_request
 from tests.traffic import a_wav
 
@@ -40,7 +40,8 @@ def exported(format: ExportFormat, *captures: Capture, references: Any = None, u
 def imported(folder: Path, data: bytes) -> list[Capture]:
     path = folder / "export"
     path.write_bytes(data)
-    sanitiser = Sanitiser(pseudonyms=Pseudonyms(b"k"), references=a_store(folder), clock=FakeClock(), policy=Policy.RAW)
+    keys = KeyRing(folder / "keys")
+    sanitiser = CallSanitiser(Sanitiser(Policy.RAW, keys, references=a_store(folder), clock=FakeClock()))
     captures = []
     for read in read_files([path], Format.AUTO, None):
         assert not isinstance(read.outcome, LeftOut), read.outcome
@@ -79,7 +80,8 @@ def captures(draw: st.DrawFn) -> Capture:
     )
     at = NOON + timedelta(microseconds=draw(st.integers(0, 10**12)))
     has_consent = kind is VoiceKind.CLONE
-    return replace(a_capture(request=request), captured_at=at, consent=CONSENT if has_consent else None)
+    consent = CONSENT if has_consent else None
+    return a_capture(request=request, captured_at=at, consent=consent, user_key="hmac:" + "0" * 32)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from harness.capturing.keys import KeyRing
+from harness.capturing.references import EncryptedBlobStore
 from harness.exchanges import Capture, Consent
 from harness.speech import Operation, Reference, VoiceKind
 from replay.exporters.wire_requests import wire_request
-from replay.sanitising.keys import KeyRing
-from replay.sanitising.references import EncryptedBlobStore
 from tests.builders import a_capture, a_request, a_voice
 from tests.traffic import a_wav, b64
 

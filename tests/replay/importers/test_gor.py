@@ -1,10 +1,12 @@
 import io
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from replay.importers.exchanges import HttpExchange
 from replay.importers.gor import read_gor
+from replay.importers.gor_records import GorRecords
 from replay.importers.http_message import RequestLine
 from replay.importers.records import LeftOut, Place
 from tests.traffic import NOON_NS, a_body, gor, http_reply, http_request
@@ -17,8 +19,8 @@ def is_generate(line: RequestLine) -> bool:
 
 
 def read(*files: bytes) -> list[tuple[Place, HttpExchange | LeftOut]]:
-    sources = [(f"t_{number}.gor", io.BytesIO(data)) for number, data in enumerate(files)]
-    return list(read_gor(sources, wanted=is_generate))
+    records = chain.from_iterable(GorRecords(f"t_{number}.gor", io.BytesIO(data)) for number, data in enumerate(files))
+    return list(read_gor(records, wanted=is_generate))
 
 
 def exchanges(*files: bytes) -> list[HttpExchange]:

@@ -205,3 +205,15 @@ def test_what_a_real_chromium_recorded_is_read(tmp_path: Path, address: str) -> 
     ]
     assert all(one.first_byte_s is not None and one.total_s is not None for one in spoken)
     assert all(one.reason == "not a speech endpoint" for one in found if isinstance(one, LeftOut))
+
+
+@pytest.mark.parametrize("value", [7, True, "x", {}, None])
+def test_lists_that_are_none_are_passed_over(value: object) -> None:
+    entry = har_entry()
+    entry["request"]["headers"] = value
+    entry["_webSocketMessages"] = value
+
+    (found,) = (one for _, one in read_har(io.BytesIO(har(entry)), wanted=lambda line: True))
+
+    assert isinstance(found, HttpExchange)
+    assert (found.wants_sse, found.messages) == (False, ())

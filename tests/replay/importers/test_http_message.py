@@ -19,7 +19,7 @@ def test_a_request_gives_its_line_the_few_wanted_fields_and_its_body() -> None:
 
     head = read_head(data)
 
-    assert request_line(head) == ("POST", "legacy.internal", "/v1/tts")
+    assert request_line(head) == ("POST", "legacy.internal", "/v1/tts", "voice=anna")
     assert set(head.fields) == {"host", "content-type", "content-length"}
     assert read_body(head, data) == b"Hello"
 
@@ -34,12 +34,13 @@ def test_keys_and_cookies_are_not_even_kept_in_memory() -> None:
 @pytest.mark.parametrize(
     ("target", "line"),
     [
-        ("https://api.example:8443/v1/tts?x", ("POST", "api.example", "/v1/tts")),
-        ("/", ("POST", "legacy.internal", "/")),
-        ("*", ("POST", "legacy.internal", "*")),
+        ("https://api.example:8443/v1/tts?x", ("POST", "api.example", "/v1/tts", "x")),
+        ("/", ("POST", "legacy.internal", "/", "")),
+        ("/job-result?job_id=1?2", ("POST", "legacy.internal", "/job-result", "job_id=1?2")),
+        ("*", ("POST", "legacy.internal", "*", "")),
     ],
 )
-def test_a_target_comes_in_several_forms(target: str, line: tuple[str, str, str]) -> None:
+def test_a_target_comes_in_several_forms(target: str, line: tuple[str, str, str, str]) -> None:
     assert request_line(read_head(http_request(b"", path=target))) == line
 
 

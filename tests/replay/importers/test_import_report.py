@@ -1,9 +1,9 @@
 from collections import Counter
 from pathlib import Path
 
+from harness.capturing.sanitiser import Policy, SanitisingReport
 from replay.importers.import_report import advice, import_facts, import_text
 from replay.importers.importing import ImportCounts
-from replay.sanitising.sanitiser import Policy, SanitisingReport
 
 OUT = Path("captures.jsonl")
 

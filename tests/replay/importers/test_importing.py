@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from harness.capturing.keys import KeyRing
+from harness.capturing.references import EncryptedBlobStore
+from harness.capturing.sanitiser import Policy, Sanitiser
 from harness.clock import FakeClock
 from harness.errors import CaptureError
 from replay.importers.importing import ImportCounts, import_captures, quarantine_path
 from replay.importers.records import Place, Read, Recording, Skipped, SpeechCall, Unusable
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
-from replay.sanitising.references import EncryptedBlobStore
-from replay.sanitising.sanitiser import Sanitiser
+from replay.sanitising.call_sanitiser import CallSanitiser
 from replay.sources import read_captures
 from tests.traffic import a_call, a_wav
 
@@ -25,8 +25,9 @@ KEY = "sk-0123456789abcdef0123456789abcdef"
 class Importer:
     def __init__(self, folder: Path) -> None:
         self.out = folder / "captures.jsonl.zst"
-        self.references = EncryptedBlobStore(folder / "audio", KeyRing(folder / "keys"))
-        self.sanitiser = Sanitiser(pseudonyms=Pseudonyms(b"k"), references=self.references, clock=FakeClock())
+        keys = KeyRing(folder / "keys")
+        self.references = EncryptedBlobStore(folder / "audio", keys)
+        self.sanitiser = CallSanitiser(Sanitiser(Policy.MASK, keys, references=self.references, clock=FakeClock()))
 
     def run(self, *outcomes: SpeechCall | Skipped | Unusable, **options: Any) -> ImportCounts:
         records = (Read(Place("t.gor", number), outcome) for number, outcome in enumerate(outcomes, start=1))

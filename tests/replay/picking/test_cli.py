@@ -36,7 +36,7 @@ def picked(home: Path, captures: Path, *words: str) -> list[str]:
 def test_a_pick_covers_every_kind_for_the_least_characters(tmp_path: Path, captures: Path) -> None:
     typed = type_capture(tmp_path, "pick", captures, "--out", tmp_path / "out.jsonl")
 
-    assert "3 of 12 captures, 6 billed characters, 0 voices to make" in typed.out
+    assert "3 of 12 captures, 6 billed characters, 0 voices to make, $0.0001 at Qwen" in typed.out
     assert "covers 3 of 3 strata with 100.0% of the traffic" in typed.out
     assert typed.err == f"Next: cutover replay {tmp_path / 'out.jsonl'}\n"
     assert json.loads((tmp_path / "out.jsonl.weights.json").read_text())["weights"] == {"c00": 4, "c01": 4, "c02": 4}
@@ -76,7 +76,7 @@ def test_json_tells_the_same_to_machines(tmp_path: Path, captures: Path) -> None
     ("words", "message"),
     [
         (("--every", "--fill"), "it goes with neither --failures-of nor --fill"),
-        (("--fill",), "give --limit or --budget-chars"),
+        (("--fill",), "give --limit, --budget or --budget-chars"),
         (("--since", "yesterday"), "--since yesterday: is no time; write 2026-11-22"),
         (("--until", "2026-11-22T10:15"), "--until 2026-11-22T10:15: names no time zone"),
         (("--failures-of", "latest"), "no run yet"),
@@ -87,3 +87,11 @@ def test_a_wrong_use_is_one_sentence(tmp_path: Path, captures: Path, words: tupl
 
     assert typed.status == 2
     assert message in typed.err
+
+
+def test_a_budget_in_dollars_takes_what_it_can_pay(tmp_path: Path, captures: Path) -> None:
+    assert picked(tmp_path, captures, "--budget", "0.00003") == ["c00", "c01"]  # $0.10 for 10,000 characters
+    facts = type_capture(
+        tmp_path, "pick", captures, "--out", tmp_path / "b.jsonl", "--every", "--budget", "0.0001", "--json"
+    ).json
+    assert (facts["captures"], facts["microusd"]) == (4, 100)

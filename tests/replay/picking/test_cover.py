@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay.picking.costs import Cost
 from replay.picking.cover import Candidate, Choice, Cover, Limits
 from replay.picking.strata import Stratum
 
@@ -160,3 +161,36 @@ def test_memory_grows_with_the_kinds_and_not_with_their_number() -> None:
     choice = cover.choose(Limits(captures=200), fill=True)
     assert len(choice.chosen) == 64  # as many as are remembered of one kind
     assert choice.weights[next(iter(choice.chosen))] == pytest.approx(20_000 / 64)
+
+
+def priced(id_: str, chars: int, cost: Cost, stratum: Stratum) -> tuple[Candidate, Stratum]:
+    return Candidate(chars, 0.5, id_, cost), stratum
+
+
+def test_money_counts_where_it_is_known_and_a_voice_is_paid_once() -> None:
+    cover = Cover()
+    dear, cheap = Cost(10, "anna", 200_000), Cost(900)
+    design = a_stratum("en", "design anna")
+    for candidate, stratum in (
+        priced("short", 5, dear, design),
+        priced("short too", 6, dear, design._replace(language="de")),
+        priced("long", 90, cheap, a_stratum("fr")),
+    ):
+        cover.add(candidate, stratum, frozenset())
+
+    assert cover.choose(Limits()).microusd == 200_000 + 2 * 10 + 900
+    assert set(cover.choose(Limits(microusd=1_000)).chosen) == {"long"}
+    assert set(cover.choose(Limits(microusd=200_020)).chosen) in ({"short", "short too"}, {"long"})
+
+
+@given(KINDS, st.integers(0, 2_000))
+def test_a_budget_of_money_is_never_passed(some: list[tuple[str, int, set[str]]], budget: int) -> None:
+    cover, costs = Cover(), {}
+    for number, (language, chars, traits) in enumerate(some):
+        costs[str(number)] = Cost(chars, language, 300)
+        cover.add(Candidate(chars, 0.5, str(number), costs[str(number)]), a_stratum(language), frozenset(traits))
+
+    choice = cover.choose(Limits(microusd=budget), fill=True)
+
+    voices = {costs[name].voice for name in choice.chosen}
+    assert choice.microusd == sum(costs[name].microusd for name in choice.chosen) + 300 * len(voices) <= budget

@@ -5,11 +5,15 @@ import duckdb
 import pytest
 
 from harness.capture import capture_to_json
-from harness.errors import StoreError
+from harness.capturing.keys import KeyRing
+from harness.config import Settings
+from harness.errors import StoreError, UsageError
 from harness.exchanges import Capture
+from harness.providers.pricing import PriceList
 from harness.speech import Reference, VoiceKind
 from harness.store.blobs import BlobStore
 from harness.store.runs import Run
+from replay.picking.costs import Costs
 from replay.picking.cover import Limits
 from replay.picking.filters import Filter
 from replay.picking.picking import failed_captures, pick_covering, pick_every, weights_path, write_weights
@@ -41,7 +45,7 @@ def test_a_pick_writes_what_covers_with_its_weights(tmp_path: Path) -> None:
     write_weights(out, choice)
 
     assert ids(out) == ["b", "c"]
-    assert picked == (2, 3, 6, 0)
+    assert picked == (2, 3, 6, 0, 0)
     assert json.loads(weights_path(out).read_text())["weights"] == {"b": 2.0, "c": 1.0}
 
 
@@ -56,10 +60,10 @@ def test_every_capture_is_taken_up_to_the_limits(tmp_path: Path) -> None:
 
     assert pick_every(source, Filter(), Limits(), tmp_path / "a.jsonl").captures == 9
     assert pick_every(source, Filter(), Limits(captures=4), tmp_path / "b.jsonl").captures == 4
-    assert pick_every(source, Filter(), Limits(chars=35), tmp_path / "c.jsonl") == (3, 9, 30, 0)
+    assert pick_every(source, Filter(), Limits(chars=35), tmp_path / "c.jsonl") == (3, 9, 30, 0, 0)
 
 
-def test_recordings_come_along_as_they_lie(tmp_path: Path) -> None:
+def test_recordings_come_along(tmp_path: Path) -> None:
     store = BlobStore(tmp_path / "from" / "audio")
     sha256 = store.put(b"RIFF", "wav")
     voice = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript=None))
@@ -93,3 +97,37 @@ def test_what_failed_is_picked_before_what_covers(tmp_path: Path) -> None:
     source = a_file(tmp_path, speaking("a"), speaking("long", "x" * 19))
 
     assert set(pick_covering(source, Filter(), Limits(captures=1), failed={"long"}).chosen) == {"long"}
+
+
+def test_the_budget_of_plain_filters_counts_every_voice_once(tmp_path: Path) -> None:
+    voice = a_voice(VoiceKind.DESIGN)
+    source = a_file(tmp_path, *(a_capture(name, request=a_request("x" * 100, voice=voice)) for name in "abc"))
+    costs = Costs(PriceList.load(Settings().prices), Settings().qwen)
+
+    picked = pick_every(source, Filter(), Limits(microusd=203_000), tmp_path / "out.jsonl", costs=costs)
+
+    assert (picked.captures, picked.of, picked.voices) == (2, 3, 1)
+    assert picked.microusd == 200_000 + 2 * 1_150
+
+
+def test_a_budget_needs_prices(tmp_path: Path) -> None:
+    source = a_file(tmp_path, speaking("a"))
+    costs = Costs(PriceList([], "none"), Settings().qwen)
+
+    assert pick_covering(source, Filter(), Limits(), costs=costs).microusd == 0
+    with pytest.raises(UsageError, match="--budget: no price is known for capture a at Qwen; use --budget-chars"):
+        pick_covering(source, Filter(), Limits(microusd=1), costs=costs)
+
+
+def test_a_recording_that_lies_open_is_encrypted_where_it_goes(tmp_path: Path) -> None:
+    keys = KeyRing(tmp_path / "keys")
+    sha256 = BlobStore(tmp_path / "audio").put(b"RIFF1234WAVE", "wav")
+    voice = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript=None))
+    path = a_file(tmp_path, a_capture("a", request=a_request(voice=voice))).path
+    out = tmp_path / "to" / "out.jsonl"
+
+    pick_every(read_captures(path, keys=keys), Filter(), Limits(), out)
+
+    found = read_captures(out, keys=keys).references
+    assert found.path(sha256, "wav").read_bytes().startswith(b"CUTOVER1")
+    assert found.get(sha256, "wav") == b"RIFF1234WAVE"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.capture import capture_to_json
+from harness.capturing.identities import Pseudonyms
+from harness.capturing.keys import KeyRing
 from harness.clock import SystemClock
-from replay.sanitising.identities import Pseudonyms
-from replay.sanitising.keys import KeyRing
 from replay.sources import read_captures
 from tests.builders import a_capture
 from tests.typed import type_capture

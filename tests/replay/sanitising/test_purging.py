@@ -47,7 +47,7 @@ def test_what_has_to_go_meets_all_criteria(tmp_path: Path, criteria: Criteria, g
     source = a_file(tmp_path, *captures)
 
     plan = plan_purge(source, criteria)
-    carry_out(source, criteria, plan, BlobStore(tmp_path / "audio"))
+    carry_out(source, criteria, plan)
 
     assert (plan.captures, plan.kept) == (len(gone), 3 - len(gone))
     assert set(ids(source)) == {"a", "b", "c"} - gone
@@ -75,7 +75,7 @@ def test_recordings_go_when_nobody_needs_them_any_more(tmp_path: Path) -> None:
     a_file(tmp_path, aged("x", 0, sha256=elsewhere), name="other.jsonl")
 
     plan = plan_purge(source, OLD)
-    carry_out(source, OLD, plan, store)
+    carry_out(source, OLD, plan)
 
     assert plan.recordings == (lonely,)
     assert [store.find(sha256) is None for sha256 in (lonely, shared, elsewhere)] == [True, False, False]
@@ -94,7 +94,7 @@ def test_bad_lines_go_as_well_since_nobody_can_tell_whom_they_are_about(tmp_path
     source = a_file(tmp_path, aged("a", 1), "anna@example.com", aged("b", 0))
 
     plan = plan_purge(source, OLD)
-    carry_out(source, OLD, plan, BlobStore(tmp_path / "audio"))
+    carry_out(source, OLD, plan)
 
     assert plan.bad_lines == 1
     assert b"anna" not in source.path.read_bytes()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from harness.capture import capture_to_json
+from harness.capturing.keys import KeyRing
+from harness.capturing.references import EncryptedBlobStore
 from harness.exchanges import Capture, Consent
 from harness.speech import Reference, VoiceKind
-from replay.sanitising.keys import KeyRing
-from replay.sanitising.references import EncryptedBlobStore
 from replay.sanitising.verifying import Verification, verify
 from replay.sources import read_captures
 from tests.builders import NOON, a_capture, a_request, a_voice
@@ -31,7 +31,7 @@ def a_clone(sha256: str, id: str = "c1", **changes: Any) -> Capture:  # noqa: A0
 def verified(folder: Path, references: EncryptedBlobStore, *lines: Capture | str, late_s: float = -1) -> Verification:
     path = folder / "captures.jsonl"
     path.write_text("".join(f"{line if isinstance(line, str) else capture_to_json(line)}\n" for line in lines))
-    return verify(read_captures(path), references, now=NOON + timedelta(seconds=late_s))
+    return verify(read_captures(path, keys=KeyRing(folder / "keys")), now=NOON + timedelta(seconds=late_s))
 
 
 def test_a_file_in_order_has_no_problems(tmp_path: Path, references: EncryptedBlobStore) -> None:
@@ -70,7 +70,7 @@ def test_a_damaged_recording_is_a_problem(tmp_path: Path, references: EncryptedB
     found = verified(tmp_path, references, a_clone(sha256))
 
     assert found.recordings == {"damaged": 1}
-    assert "the recording has changed since it was stored" in found.problems[0]
+    assert "the audio has changed since it was stored" in found.problems[0]
 
 
 def test_an_expired_consent_is_told_and_no_problem(tmp_path: Path, references: EncryptedBlobStore) -> None:
