@@ -16,14 +16,16 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from harness.clock import Clock
-from harness.config import PROJECT, Settings
+from harness.config import PROJECT, QwenSettings, Settings
 from harness.errors import ConfigError
-from harness.exchanges import Failure
+from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.base import Deadline, FreeAdmission, Provider
 from harness.providers.catalogue import open_modal, open_qwen
 from harness.providers.modal import ModalProvider
 from harness.providers.pricing import PriceList
 from harness.providers.qwen import QwenProvider
+from harness.providers.qwen_region import CONFIRMED_REGIONS, regions_of
+from harness.providers.qwen_terms import objection_to
 from harness.speech import Operation, SpeechRequest, Voice, VoiceKind
 from harness.store.runs import audio_store
 
@@ -31,8 +33,10 @@ __all__ = ["Check", "Mark", "Retirement", "check_live", "check_settings", "load_
 
 RETIREMENTS: Final = PROJECT / "data" / "retirements.toml"
 _OLD_PRICE_DAYS: Final = 180  # the provider changed prices twice in 2026 (providers.md A8)
+_RATE_HZ: Final = 24_000  # of both providers (providers.md 0)
 _MOST_SKEW_S: Final = 30.0  # an audio address lives for a day, but journals of two machines are compared by time
-_SMOKE_TEXT: Final = "Hello."
+# At Qwen one letter of every script, so that the call also tells how each is counted (providers.md A8, F7).
+_SMOKE_TEXTS: Final = {"qwen": "Hello, 你好, かな, 한글.", "modal": "Hello."}
 _SMOKE_VOICES: Final = {"qwen": "Cherry", "modal": "Vivian"}
 
 
@@ -83,6 +87,8 @@ def check_settings(settings: Settings, *, today: date) -> Iterator[Check]:
     yield _home(settings.home)
     yield _key("qwen key", settings.qwen.api_key, "CUTOVER_QWEN__API_KEY", required=True)
     yield _key("modal key", settings.modal.key, "CUTOVER_MODAL__KEY", required=False)
+    yield _region(settings.qwen)
+    yield from _families(settings.qwen)
     yield from _prices(settings, today)
     yield from _retired(settings, today)
     if settings.allow_hosts:
@@ -108,8 +114,8 @@ async def smoke(name: str, settings: Settings, *, clock: Clock, announce: Callab
     """One short sentence at a provider, once `announce` has agreed to what it may cost in micro-dollars."""
     request = SpeechRequest(
         operation=Operation.GENERATE,
-        text=_SMOKE_TEXT,
-        language="en",
+        text=_SMOKE_TEXTS[name],
+        language=None,
         voice=Voice(kind=VoiceKind.PRESET, id=_SMOKE_VOICES[name]),
     )
     async with _opened(name, settings, clock) as provider:
@@ -121,9 +127,20 @@ async def smoke(name: str, settings: Settings, *, clock: Clock, announce: Callab
         exchange = await provider.synthesize(request, admission=FreeAdmission(), deadline=deadline)
     if isinstance(exchange.result, Failure):
         return Check(f"{name} speech", Mark.BAD, exchange.result.detail)
+    return _spoken(f"{name} speech", exchange, exchange.result)
+
+
+def _spoken(name: str, exchange: Exchange, speech: Speech) -> Check:
+    """How the speech came, and whether it is what every comparison takes for granted."""
     cost = "unknown cost" if exchange.cost.microusd is None else f"${exchange.cost.microusd / 1e6:.6f}"
-    words = f"{len(exchange.result.audio)} bytes in {exchange.timing.service_s:.2f} s for {cost}"
-    return Check(f"{name} speech", Mark.OK, words)
+    words = f"{len(speech.audio)} bytes in {exchange.timing.service_s:.2f} s for {cost}"
+    reported, counted = exchange.usage.reported_chars, exchange.usage.counted_chars
+    if reported is not None and reported != counted:
+        words += f"; {reported} characters were billed where we count {counted}, so forecasts of cost are off"
+        return Check(name, Mark.WARNING, words)
+    if speech.sample_rate_hz != _RATE_HZ:
+        return Check(name, Mark.WARNING, f"{words}; it has {speech.sample_rate_hz} Hz, not {_RATE_HZ}")
+    return Check(name, Mark.OK, words)
 
 
 def _home(home: Path) -> Check:
@@ -140,6 +157,33 @@ def _key(name: str, key: SecretStr | None, variable: str, *, required: bool) -> 
         return Check(name, Mark.SKIPPED, f"{variable} is not set; right only for a deployment that is open to all")
     # Enough to tell two keys apart, nothing to find one by.
     return Check(name, Mark.OK, f"set, fingerprint {sha256(key.get_secret_value().encode()).hexdigest()[:8]}")
+
+
+def _region(settings: QwenSettings) -> Check:
+    there, region = regions_of(settings.base_url), settings.region
+    if there and region not in there:
+        words = (
+            f"CUTOVER_QWEN__REGION is {region}, but CUTOVER_QWEN__BASE_URL leads to {' or '.join(there)}: prices and "
+            "consent would be those of the wrong region; set both alike"
+        )
+        return Check("qwen region", Mark.BAD, words)
+    if region not in CONFIRMED_REGIONS:
+        words = f"speech in {region} is not documented, only in {' and '.join(CONFIRMED_REGIONS)}; --smoke tells"
+        return Check("qwen region", Mark.WARNING, words)
+    return Check("qwen region", Mark.OK, region)
+
+
+def _families(settings: QwenSettings) -> Iterator[Check]:
+    """Models that cannot speak with the voices they would be given."""
+    for kind in VoiceKind:
+        for instructions in (None, "calm") if kind is VoiceKind.PRESET else (None,):
+            voice = Voice(kind=kind, id=_SMOKE_VOICES["qwen"])
+            request = SpeechRequest(
+                operation=Operation.GENERATE, text="Hello.", language=None, voice=voice, instructions=instructions
+            )
+            objection = objection_to(request, settings)
+            if objection and objection.code == "local.model":
+                yield Check(f"model for {kind} voices", Mark.BAD, objection.detail)
 
 
 def _models(settings: Settings) -> dict[str, str]:
@@ -169,7 +213,7 @@ def _prices(settings: Settings, today: date) -> Iterator[Check]:
     for provider, region, item, unit in [*wanted, ("modal", settings.modal.region, settings.modal.gpu, "gpu_s")]:
         price = prices.find(provider, region, item, unit)
         name = f"price of {item}"
-        if price is None:
+        if price is None or price.usd is None:
             words = f"unknown in {region}, so a run that needs it sends nothing; add it to {settings.prices.name}"
             yield Check(name, Mark.WARNING, words)
         elif (today - price.as_of).days > _OLD_PRICE_DAYS:

@@ -27,18 +27,26 @@ def voices() -> None:
 
 
 @voices.command("list", epilog="Example: cutover voices list --json")
+@click.option("--all", "everybody", is_flag=True, help="Show the voices of others too, which are never deleted here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
-def list_(as_json: bool) -> None:
-    """Every voice of the account with whose it is; free of charge."""
-    found = _with_qwen(_pool)
+def list_(everybody: bool, as_json: bool) -> None:
+    """The voices that replays made, with who needs them; free of charge."""
+    listed = _with_qwen(_pool)
+    found = [voice for voice in listed if everybody or voice.owner is not Owner.OTHERS]
     if as_json:
         rows = [{**voice._asdict(), "owner": voice.owner.value} for voice in found]
         click.echo(json.dumps({"schema": 1, "voices": rows}, indent=2))
     else:
         for voice in found:
-            click.echo(f"{voice.owner.value:10} {voice.made_at or '-':20} {voice.voice_id}")
+            degraded = "  (made in degraded mode: its recording or transcript was poor)" if voice.degraded else ""
+            click.echo(f"{voice.owner.value:10} {voice.made_at or '-':20} {voice.voice_id}{degraded}")
     left = sum(voice.owner in (Owner.LEFT_OVER, Owner.GONE) for voice in found)
-    click.echo(f"{len(found)} voices, {left} to clear away. Next: cutover {'voices gc' if left else 'demo'}", err=True)
+    others = sum(voice.owner is Owner.OTHERS for voice in listed)
+    click.echo(
+        f"{len(listed) - others} voices, {left} to clear away; {others} of others. "
+        f"Next: cutover {'voices gc' if left else 'demo'}",
+        err=True,
+    )
 
 
 @voices.command("gc", epilog="Example: cutover voices gc --yes")

@@ -8,7 +8,7 @@ from typing import Self
 from harness.clock import Clock
 from harness.errors import NotAdmitted
 from harness.exchanges import Exchange, Failure
-from harness.providers.base import Admission, Deadline, PaidCall
+from harness.providers.base import Admission, AudioSink, Deadline, PaidCall
 from harness.speech import SpeechRequest, Voice
 from tests.builders import an_exchange
 
@@ -50,7 +50,14 @@ class ScriptedProvider:
     ) -> None:
         pass
 
-    async def synthesize(self, request: SpeechRequest, *, admission: Admission, deadline: Deadline) -> Exchange:
+    async def synthesize(
+        self,
+        request: SpeechRequest,
+        *,
+        admission: Admission,
+        deadline: Deadline,
+        sink: AudioSink | None = None,  # never called: it delivers at once
+    ) -> Exchange:
         call = PaidCall(provider=self.name, purpose="speak", attempt=1, worst_microusd=self._worst)
         try:
             await admission.admit(call)

@@ -46,3 +46,7 @@ class Calls:
         digest = hashlib.sha256("\0".join(part or "" for part in content).encode()).hexdigest()
         self._turns[digest] += 1
         return Call(seed=self._seed, content=digest, turn=self._turns[digest] - 1)
+
+    def reset(self) -> None:
+        """Every content is new again."""
+        self._turns.clear()

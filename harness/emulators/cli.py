@@ -61,6 +61,12 @@ def _common(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
             help="Keep bill and voices in this file, and find them there again.",
         ),
         click.option(
+            "--sound",
+            multiple=True,
+            metavar="KNOB=VALUE",
+            help="Change every voice: pitch, pace, gain_db, noise_db, silence_s, keep; repeatable.",
+        ),
+        click.option(
             "--faults",
             type=click.Path(dir_okay=False, path_type=Path),
             help='Inject the faults of this JSON file; {"faults": [{"fault": "rate-quota", "times": 2}]}.',
@@ -85,6 +91,14 @@ def _common(port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     help=f"Where the audio lies: another host there, another port here  [default: {_AUDIO_PORT}; any with --port 0].",
 )
 @click.option("--api-key", help="Accept only this key  [default: every key that begins with sk-].")
+@click.option("--region", default=QwenOptions().region, show_default=True, help="Which region this stand-in is.")
+@click.option(
+    "--region-key",
+    "region_keys",
+    multiple=True,
+    metavar="REGION=KEY",
+    help="Accept these keys alone, each in its own region; repeatable.",
+)
 @click.option("--retired", multiple=True, metavar="MODEL", help="Answer as if this model were taken off; repeatable.")
 @click.option(
     "--requests-per-minute",
@@ -114,6 +128,7 @@ def qwen(
     as_json: bool,
     until_stdin_closes: bool,
     retired: tuple[str, ...],
+    region_keys: tuple[str, ...],
     max_chars: int,
     audio_port: int | None,
     **options: Any,
@@ -123,8 +138,22 @@ def qwen(
 
     if audio_port is None:
         audio_port = _AUDIO_PORT if options["port"] else 0
-    chosen = QwenOptions(retired=frozenset(retired), max_chars=max_chars or None, audio_port=audio_port, **options)
-    _serve(running_qwen(chosen), _qwen_advice, as_json=as_json, until_stdin_closes=until_stdin_closes)
+    chosen = QwenOptions(
+        retired=frozenset(retired),
+        region_keys=frozenset(map(_region_key, region_keys)),
+        max_chars=max_chars or None,
+        audio_port=audio_port,
+        **options,
+    )
+    advice = partial(_qwen_advice, options=chosen)
+    _serve(running_qwen(chosen), advice, as_json=as_json, until_stdin_closes=until_stdin_closes)
+
+
+def _region_key(text: str) -> tuple[str, str]:
+    region, separator, key = text.partition("=")
+    if not (region and separator and key):
+        raise click.UsageError(f"--region-key {text}: write it as REGION=KEY")
+    return region, key
 
 
 @emulate.command(epilog="Example: cutover emulate modal --time-scale 0.02 --account data/local/modal.jsonl")
@@ -157,7 +186,7 @@ def modal(
     chosen = ModalOptions(key=key, secret=secret, dialect=Dialect(dialect), **options)
     _serve(
         running_modal(chosen),
-        partial(_modal_advice, dialect=chosen.dialect),
+        partial(_modal_advice, options=chosen),
         as_json=as_json,
         until_stdin_closes=until_stdin_closes,
     )
@@ -207,20 +236,25 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _qwen_advice(standin: "Standin") -> str:
+def _qwen_advice(standin: "Standin", *, options: QwenOptions) -> str:
+    own = [key for region, key in sorted(options.region_keys) if region == options.region]
+    key = next(iter(own), options.api_key or "sk-stand-in")
     hosts = ",".join(url.removeprefix("http://") for url in (standin.base_url, standin.audio_url) if url)
     return (
         "Use it from another terminal with\n"
-        f"  export CUTOVER_QWEN__BASE_URL={standin.base_url} CUTOVER_QWEN__API_KEY=sk-stand-in\n"
+        f"  export CUTOVER_QWEN__BASE_URL={standin.base_url} CUTOVER_QWEN__API_KEY={key}\n"
+        "  export CUTOVER_QWEN__ALLOW_VOICE_CREATION=1  # a voice costs nothing here\n"
         f"  export CUTOVER_ALLOW_HOSTS={hosts}  # with the other stand-in's addresses, separated by commas\n"
         "Next: cutover emulate modal"
     )
 
 
-def _modal_advice(standin: "Standin", *, dialect: Dialect) -> str:
+def _modal_advice(standin: "Standin", *, options: ModalOptions) -> str:
+    keys = {"KEY": options.key, "SECRET": options.secret, "API_KEY": options.api_key}
+    exports = "".join(f" CUTOVER_MODAL__{name}={value}" for name, value in keys.items() if value)
     return (
         "Use it from another terminal with\n"
-        f"  export CUTOVER_MODAL__BASE_URL={standin.base_url} CUTOVER_MODAL__DIALECT={dialect}\n"
+        f"  export CUTOVER_MODAL__BASE_URL={standin.base_url} CUTOVER_MODAL__DIALECT={options.dialect}{exports}\n"
         f"  export CUTOVER_ALLOW_HOSTS={standin.base_url.removeprefix('http://')}"
         "  # with the other stand-in's addresses, separated by commas\n"
         "Next: cutover replay CAPTURES"

@@ -59,6 +59,7 @@ def modal_application(
 
     def begin_anew() -> None:
         script.reset()
+        work.reset()
         if speech:
             speech.begin_anew()
 

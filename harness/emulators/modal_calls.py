@@ -52,6 +52,10 @@ class FunctionCalls:
         while len(self._calls) > _MOST_KEPT:
             del self._calls[next(iter(self._calls))]
 
+    def reset(self) -> None:
+        """Remember no call."""
+        self._calls.clear()
+
     def find(self, call_id: str) -> FunctionCall | None:
         """The call; None when there never was one, or its result has expired."""
         call = self._calls.get(call_id)

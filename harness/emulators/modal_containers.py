@@ -51,6 +51,10 @@ class Containers:
         self._busy_until_s = max(self._busy_until_s or due_s, due_s)
         return Place(container_id=container_id, due_s=due_s, waited_for_start=now_s < self._ready_at_s)
 
+    def reset(self) -> None:
+        """Cold again; calls that have their place keep it."""
+        self._busy_until_s = None
+
     def _start(self, now_s: float) -> None:
         """Start them all anew: other containers than before."""
         cold_start_s = self._random.uniform(*self._cold_start_s)

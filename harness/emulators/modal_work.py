@@ -13,6 +13,7 @@ from harness.clock import Clock
 from harness.emulators.account import Account
 from harness.emulators.audio import decode_recording
 from harness.emulators.calls import Call, Calls
+from harness.emulators.knobs import knobs_from
 from harness.emulators.latency import VLLM_SPEECH, deployment
 from harness.emulators.modal_bodies import Problem, decoded_reference
 from harness.emulators.modal_calls import FunctionCall, FunctionCalls
@@ -47,7 +48,7 @@ class GpuWork:
         """Begin with cold containers.
 
         Raises:
-            UsageError: Nobody measured this model.
+            UsageError: Nobody measured this model, or a knob is unknown.
         """
         self._options = options
         self._deployment = deployment(options.model)
@@ -56,6 +57,7 @@ class GpuWork:
         self._studio = studio
         self._clock = clock
         self._turns = Calls(options.seed)
+        self._knobs = knobs_from(options.sound)
         self._heard: OrderedDict[bytes, Timbre] = OrderedDict()
         self.containers = Containers(options, self._deployment, clock=clock)
         kept_s = options.results_kept_s * options.time_scale
@@ -88,6 +90,12 @@ class GpuWork:
         turn = self._turn(manner, "generate", text, language, speaker, instruct)
         return self._start(text, language, turn, partial(timbre_of_speaker, speaker), manner)
 
+    def reset(self) -> None:
+        """Cold containers, no job, and every text is spoken for the first time."""
+        self.containers.reset()
+        self.calls.reset()
+        self._turns.reset()
+
     def cancel(self, call: FunctionCall) -> None:
         """Stop a call; what its GPU has not done yet is not billed."""
         left_s = call.due_s - self._clock.monotonic()
@@ -117,7 +125,14 @@ class GpuWork:
         def wav() -> bytes:
             speaker = timbre()
             speaker = replace(speaker, words_per_minute=round(manner.pace * speaker.words_per_minute))
-            line = Line(text=text, language=language, timbre=speaker, rendition=Rendition.LEGACY, take=turn.take)
+            line = Line(
+                text=text,
+                language=language,
+                timbre=speaker,
+                rendition=Rendition.LEGACY,
+                take=turn.take,
+                knobs=self._knobs,
+            )
             return record(line, max_tokens=max_tokens)
 
         headers = {

@@ -16,6 +16,7 @@ class StandinOptions:
     scenario: str = "healthy"  # a name from scenarios.SCENARIOS
     seed: int = 1
     account: Path | None = None  # keeps bill and voices; None forgets them at the end
+    sound: tuple[str, ...] = ()  # knobs that change every voice, as `gain_db=6`; see harness.emulators.knobs
     faults: Path | None = None  # a script of faults to inject; see harness.emulators.faults
 
 
@@ -25,6 +26,8 @@ class QwenOptions(StandinOptions):
 
     audio_port: int = 0  # results lie on another host there, so on another port here
     api_key: str | None = None  # None accepts every key that looks like one (sk-…)
+    region: str = "ap-southeast-1"
+    region_keys: frozenset[tuple[str, str]] = frozenset()  # (region, key); then a key is good in its own region alone
     retired: frozenset[str] = frozenset()  # models that answer as if taken off
     requests_per_minute: float = 180.0  # by model, in the service's own minutes
     requests_per_second: float | None = None  # also by model; None: not enforced

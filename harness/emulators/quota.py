@@ -72,6 +72,12 @@ class Quota:
         if options.ramp_factor is not None:
             self._ramp = defaultdict(partial(Ramp, options.ramp_factor, time_scale=scale, clock=clock))
 
+    def reset(self) -> None:
+        """Nothing was asked for yet: every quota is whole."""
+        for kept in (self._minute, self._second, self._ramp):
+            if kept is not None:
+                kept.clear()
+
     def excess(self, model: str) -> Excess | None:
         """Why one more request is too much now; None when it is not, and then it is counted."""
         if self._ramp is not None and not self._ramp[model].take():

@@ -9,6 +9,7 @@ from harness.emulators.account import Account
 from harness.emulators.calls import Calls
 from harness.emulators.faults import Script, Side
 from harness.emulators.faulty import fault_routes, faulty
+from harness.emulators.knobs import knobs_from
 from harness.emulators.options import QwenOptions
 from harness.emulators.quota import Quota
 from harness.emulators.qwen_realtime import Realtime
@@ -32,7 +33,7 @@ def qwen_application(
     """The API.
 
     Raises:
-        UsageError: The scenario is unknown.
+        UsageError: The scenario or a knob is unknown.
     """
     service = Service(
         options=options,
@@ -42,11 +43,17 @@ def qwen_application(
         account=account,
         studio=studio,
         clock=clock,
+        knobs=knobs_from(options.sound),
     )
+
+    def begin_anew() -> None:
+        script.reset()
+        service.quota.reset()
+        service.calls.reset()
 
     @web.middleware
     async def authorized(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith("/_standin/") and not _is_known(request, options.api_key):
+        if not request.path.startswith("/_standin/") and not _is_known(request, options):
             raise Refusal(401, "InvalidApiKey", "Invalid API-key provided.")
         return await handler(request)
 
@@ -54,15 +61,18 @@ def qwen_application(
         web.post("/api/v1/services/aigc/multimodal-generation/generation", Speaking(service, results).speak),
         web.post("/api/v1/services/audio/tts/customization", Customization(service).handle),
         web.get("/api-ws/v1/realtime", Realtime(service).converse),
-        *meter_routes(account, script.reset),
+        *meter_routes(account, begin_anew),
         *fault_routes(script),
     ]
     layers = [enveloped, authorized, faulty(script, Side.API, refuse=refuse, clock=clock)]
     return application(account, routes, layers=layers, max_body_bytes=_MAX_BODY_BYTES)
 
 
-def _is_known(request: web.Request, api_key: str | None) -> bool:
+def _is_known(request: web.Request, options: QwenOptions) -> bool:
+    """Whether the key is good here: keys belong to a region, and to no other (providers.md A1)."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.casefold() != "bearer":
         return False
-    return key == api_key if api_key is not None else key.startswith("sk-")
+    if options.region_keys:
+        return (options.region, key) in options.region_keys
+    return key == options.api_key if options.api_key is not None else key.startswith("sk-")

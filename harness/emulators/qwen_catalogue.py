@@ -7,6 +7,7 @@ from typing import Final
 from harness.emulators.account import Account
 from harness.emulators.qwen_wire import Refusal, invalid
 from harness.emulators.timbres import CAST, Timbre, timbre_of_speaker
+from harness.preset_voices import QWEN_DIALECT, QWEN_FOREIGN, QWEN_GENERAL
 from harness.speech import LANGUAGES
 
 __all__ = [
@@ -61,42 +62,8 @@ REALTIME_MODELS: Final = MappingProxyType(
     }
 )
 
-_GENERAL: Final = [
-    "Cherry",
-    "Serena",
-    "Ethan",
-    "Chelsie",
-    "Momo",
-    "Vivian",
-    "Moon",
-    "Maia",
-    "Kai",
-    "Nofish",
-    "Bella",
-    "Jennifer",
-    "Ryan",
-    "Katerina",
-    "Aiden",
-    "Eldric Sage",
-    "Mia",
-    "Mochi",
-    "Bellona",
-    "Vincent",
-    "Bunny",
-    "Neil",
-    "Elias",
-    "Arthur",
-    "Nini",
-    "Ebona",
-    "Seren",
-    "Pip",
-    "Stella",
-    "Andre",
-]
-_DIALECT: Final = ["Jada", "Dylan", "Li", "Marcus", "Roy", "Peter", "Sunny", "Eric", "Rocky", "Kiki"]
-_FOREIGN: Final = ["Bodega", "Sonrisa", "Alek", "Dolce", "Sohee", "Ono Anna", "Lenn", "Emilien", "Radio Gol"]
-SYSTEM_VOICES: Final = frozenset(_GENERAL + _DIALECT + _FOREIGN)
-_WITH_INSTRUCTIONS: Final = frozenset(_GENERAL) - {"Jennifer", "Ryan", "Katerina", "Aiden"}
+SYSTEM_VOICES: Final = QWEN_GENERAL | QWEN_DIALECT | QWEN_FOREIGN
+_WITH_INSTRUCTIONS: Final = QWEN_GENERAL - {"Jennifer", "Ryan", "Katerina", "Aiden"}
 
 
 def model_not_found() -> Refusal:

@@ -95,7 +95,14 @@ class Creation:
         language = order.language or "zh"  # its documented default
         call = service.calls.next(DESIGN, prompt, preview.text, language)
         timbre = timbre_of_description(prompt)
-        line = Line(text=preview.text, language=language, timbre=timbre, rendition=Rendition.HOSTED, take=call.take)
+        line = Line(
+            text=preview.text,
+            language=language,
+            timbre=timbre,
+            rendition=Rendition.HOSTED,
+            take=call.take,
+            knobs=service.knobs,
+        )
         encoded = await service.studio.run(partial(preview.encoded, line, service.conduct.damage(call)))
         await service.take_time(call, QWEN_DESIGN, chars=len(preview.text), since_s=arrived_s)
         fault = service.conduct.fault(call)

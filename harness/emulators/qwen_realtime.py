@@ -13,12 +13,14 @@ from uuid import uuid4
 
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
+from harness.emulators.faulty import fault_of
 from harness.emulators.qwen_catalogue import REALTIME_MODELS, model_not_found
 from harness.emulators.qwen_service import Service
 from harness.emulators.qwen_stream import pieces_of
 from harness.emulators.qwen_wire import Refusal, missing, request_id_of
 from harness.emulators.realtime_events import Message, Spoken, error, event
 from harness.emulators.realtime_session import SessionConfig, configured
+from harness.emulators.sites import break_connection
 from harness.speech import billed_chars
 
 __all__ = ["Realtime"]
@@ -69,6 +71,8 @@ class _Conversation:
         self._buffer = ""
         self._has_begun = False
         self._is_over = False
+        injected = fault_of(request)
+        self._fault = injected.name if injected else None  # of those of a stream; see fault_stream.py
 
     async def run(self) -> None:
         """Answer until the client has finished or left."""
@@ -112,7 +116,7 @@ class _Conversation:
         self._buffer += text
         if self._config.mode == "server_commit":
             # Where the service splits is its own affair; here, at the ends of sentences.
-            while match := _SENTENCE.match(self._buffer):
+            while not self._is_over and (match := _SENTENCE.match(self._buffer)):
                 self._buffer = self._buffer[match.end() :]
                 await self._respond(match[0])
         return None
@@ -130,7 +134,8 @@ class _Conversation:
     async def _finish(self, message: Message) -> None:
         if self._buffer.strip():
             await self._commit(message)
-        await self._say(event("session.finished"))
+        if not self._is_over:
+            await self._say(event("session.finished"))
         self._is_over = True
 
     async def _respond(self, text: str) -> None:
@@ -158,12 +163,23 @@ class _Conversation:
         if fault:
             await service.lose_reply(self._request, fault)
         due_s = service.schedule_s(call, len(pieces), chars=chars, since_s=arrived_s)
-        for piece, at_s in zip(pieces, due_s, strict=True):
+        for number, (piece, at_s) in enumerate(zip(pieces, due_s, strict=True), 1):
             await service.clock.sleep(at_s - service.clock.monotonic())
             await self._say(response.audio(piece))
+            if number > len(pieces) // 2 and await self._fails():
+                return None
         for message in response.ending({"characters": units}):
             await self._say(message)
         return None
+
+    async def _fails(self) -> bool:
+        """Whether the session ends here, in the middle of a response, as a fault would have it."""
+        if self._fault == "stream-cut":
+            await break_connection(self._request)
+        if self._fault in ("stream-error-data", "stream-error-event"):
+            await self._say(error("An internal error has occured, please try again later.", code="InternalError"))
+        self._is_over = self._fault in ("stream-error-data", "stream-error-event", "stream-no-end")
+        return self._is_over
 
     async def _say(self, message: Message) -> None:
         await self._socket.send_str(json.dumps(message, ensure_ascii=False, separators=(",", ":")))

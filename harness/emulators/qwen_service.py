@@ -8,6 +8,7 @@ from aiohttp import web
 from harness.clock import Clock
 from harness.emulators.account import Account
 from harness.emulators.calls import Call, Calls
+from harness.emulators.knobs import PLAIN, Knobs
 from harness.emulators.latency import QWEN_FIRST_PIECE, QWEN_SPEECH, Latency, stall_s
 from harness.emulators.options import QwenOptions
 from harness.emulators.quota import Excess, Quota
@@ -30,6 +31,7 @@ class Service:
     account: Account
     studio: Studio
     clock: Clock
+    knobs: Knobs = PLAIN
 
     async def take_time(self, call: Call, latency: Latency, *, chars: int, since_s: float) -> None:
         """Wait until the real service would be done with a call that came in at `since_s`."""

@@ -60,7 +60,12 @@ class Speaking:
         service.admit(order.model)
         call = service.calls.next(order.model, order.text, order.language, order.timbre.name, order.instructions)
         line = Line(
-            text=order.text, language=order.language, timbre=order.timbre, rendition=Rendition.HOSTED, take=call.take
+            text=order.text,
+            language=order.language,
+            timbre=order.timbre,
+            rendition=Rendition.HOSTED,
+            take=call.take,
+            knobs=service.knobs,
         )
         wav = await service.studio.run(partial(record, line, damage=service.conduct.damage(call)))
         done = _Done(wav=wav, call=call, chars=billed_chars(order.text), arrived_s=arrived_s)

@@ -16,6 +16,7 @@ import soxr
 
 from harness.emulators import espeak as engine
 from harness.emulators.audio import RATE_HZ, Samples
+from harness.emulators.knobs import PLAIN, Knobs
 from harness.emulators.timbres import Timbre
 
 __all__ = ["Line", "Rendition", "guess_language", "speak"]
@@ -37,6 +38,7 @@ class Line:
     timbre: Timbre
     rendition: Rendition
     take: int  # seed of the small differences between two calls
+    knobs: Knobs = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ def speak(line: Line) -> Samples:
     tail = int(random.uniform(*chain.tail_s) * RATE_HZ)
     samples = _noise(lead + len(voice) + tail, int(random.integers(len(_SHARED_NOISE) // 2)))
     samples[lead : lead + len(voice)] += _through(chain, voice)
-    return samples
+    return samples if line.knobs == PLAIN else line.knobs.turned(samples, seed=line.take)
 
 
 def _spoken(line: Line, *, pace: float, bend: float) -> Samples:
@@ -96,11 +98,12 @@ def _spoken(line: Line, *, pace: float, bend: float) -> Samples:
     # Reading the samples faster than they were made raises formants and pitch together, at no cost: the resampling
     # to 24 kHz happens anyway. The pitch is then set back and the tempo with it.
     shift = timbre.formant_shift * bend
-    steps = _PITCH_STEPS.get(language, 0) - round(np.log(timbre.formant_shift) / np.log(_RATIO_OF_STEP))
+    wanted = np.log(line.knobs.pitch) - np.log(timbre.formant_shift)
+    steps = _PITCH_STEPS.get(language, 0) + round(wanted / np.log(_RATIO_OF_STEP))
     raw = engine.espeak().speak(
         _readable(line.text, language),
         voice=f"{_VOICES.get(language, language)}+{timbre.variant}",
-        words_per_minute=round(timbre.words_per_minute * pace / shift),
+        words_per_minute=round(timbre.words_per_minute * line.knobs.pace * pace / shift),
         pitch=50 + steps,
         pitch_range=timbre.pitch_range,
     )

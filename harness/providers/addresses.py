@@ -29,18 +29,21 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 class Addresses:
     """The origins and hosts that one provider needs, and stand-ins of this machine that were allowed by name."""
 
-    def __init__(self, *, origin: URL, hosts: str | None, allow_hosts: Iterable[str]) -> None:
+    def __init__(
+        self, *, origin: URL, hosts: str | None, allow_hosts: Iterable[str], origins: Iterable[URL] = ()
+    ) -> None:
         """Allow these and nothing else.
 
         Args:
             origin: The provider's API.
             hosts: What the whole name of a host must match to serve audio; None when there is no such host.
             allow_hosts: `host:port` of stand-ins on this machine, reached without encryption.
+            origins: More of the provider's API, where it has several addresses.
 
         Raises:
             ConfigError: `hosts` is no regular expression, or a stand-in is not on this machine.
         """
-        self._origin = origin.origin()
+        self._origins = frozenset(url.origin() for url in (origin, *origins))
         try:
             self._hosts = re.compile(hosts) if hosts else None
         except re.error as error:
@@ -64,7 +67,7 @@ class Addresses:
             return None
         if url.scheme != "https":
             return "it is not encrypted"
-        if url.origin() == self._origin or self._serves_audio(url):
+        if url.origin() in self._origins or self._serves_audio(url):
             return None
         return "its host is not on the list"
 

@@ -14,7 +14,7 @@ from harness.clock import Clock
 from harness.errors import KINDS, Charge, ErrorKind, NotAdmitted
 from harness.exchanges import Cost, Failure
 from harness.providers.base import Admission, Deadline, PaidCall, Purpose
-from harness.providers.retry import RetryPolicy
+from harness.providers.retry import NO_ADVICE, Advice, RetryPolicy
 
 __all__ = ["Answer", "Attempts"]
 
@@ -33,7 +33,7 @@ class Answer(Generic[T]):
     began: bool = False  # the work surely began, so that a failure that costs nothing on its own is not free
     microusd: int | None = None  # exact cost where the reply tells; None: by the kind of failure
     basis: str = ""  # how that cost was found
-    retry_after_s: float | None = None
+    advice: Advice = NO_ADVICE  # the provider's own on whether and when to try again
     request_id: str | None = None  # the provider's own, of a failure above all
 
 
@@ -56,6 +56,7 @@ class Attempts:
         self.count = 0  # paid calls that were sent
         self.failed: list[str] = []  # kinds of the attempts that were not the last
         self.unsettled = 0  # paid calls whose cost is not known, only its bound
+        self.retries_refused = False  # a retry could have helped, and too many were under way already
         self.request_id: str | None = None  # of the last paid call that was answered
         self._provider = provider
         self._admission = admission
@@ -97,6 +98,8 @@ class Attempts:
             if refused is not None:
                 return failure or refused  # a retry that may not go out leaves the outcome as it was
             attempt += 1
+            if attempt == 1:
+                self._policy.budget.earn()
             answer = await self._attempt(call, send)
             if not isinstance(answer.result, Failure):
                 return answer.result
@@ -107,11 +110,15 @@ class Attempts:
                 failure,
                 attempt=attempt,
                 left_s=self._deadline.left_s(),
-                retry_after_s=answer.retry_after_s,
+                advice=answer.advice,
                 sent=answer.sent,
                 creation=creation,
             )
             if wait_s is None:
+                return failure
+            if not self._policy.budget.spend():
+                self.retries_refused = True
+                log.warning("no retry: the provider's budget of retries is used up", extra={"provider": self._provider})
                 return failure
             self.failed.append(failure.kind.value)
             await self._clock.sleep(wait_s)
@@ -126,6 +133,8 @@ class Attempts:
             if not isinstance(answer.result, Failure):
                 return answer.result
             self._log(answer.result, "fetch", attempt)
+            if answer.heard:
+                return answer.result
             wait_s = self._policy.free_wait_s(answer.result, attempt=attempt, left_s=self._deadline.left_s())
             if wait_s is None:
                 return answer.result
@@ -165,7 +174,8 @@ class Attempts:
         except BaseException:  # cancelled, or our own fault: it may have been billed
             self._settle(call, None, "")
             raise
-        self._ended_s = self._clock.monotonic()
+        finally:
+            self._ended_s = self._clock.monotonic()
         self.request_id = answer.request_id or self.request_id
         self._settle(call, *_charge(answer))
         if isinstance(answer.result, Failure):

@@ -13,7 +13,16 @@ from harness.clock import Clock
 from harness.exchanges import Exchange, Failure
 from harness.speech import SpeechRequest, Voice
 
-__all__ = ["Admission", "Deadline", "FreeAdmission", "PaidCall", "Provider", "Purpose", "References"]
+__all__ = [
+    "Admission",
+    "AudioSink",
+    "Deadline",
+    "FreeAdmission",
+    "PaidCall",
+    "Provider",
+    "Purpose",
+    "References",
+]
 
 Purpose = Literal["speak", "clone", "design"]
 
@@ -83,6 +92,22 @@ class References(Protocol):
         ...
 
 
+class AudioSink(Protocol):
+    """Somebody who listens while a provider still speaks.
+
+    Mono samples, 16 bit, little-endian. What `begin` or `write` raise ends the call and closes its connection: an
+    OSError means that the listener left and makes the exchange `cancelled`, anything else is raised again.
+    """
+
+    async def begin(self, *, rate_hz: int) -> None:
+        """Take note that audio follows; called once, just before the first `write`."""
+        ...
+
+    async def write(self, pcm: bytes) -> None:
+        """Take the next samples, always whole ones. As long as it waits, no more is read from the provider."""
+        ...
+
+
 class Provider(Protocol):
     """Turns a `SpeechRequest` into an `Exchange`. An async context manager that owns its connections."""
 
@@ -98,8 +123,24 @@ class Provider(Protocol):
         """Close every connection."""
         ...
 
-    async def synthesize(self, request: SpeechRequest, *, admission: Admission, deadline: Deadline) -> Exchange:
-        """The audio, or the reason why there is none; what a provider does wrong never raises."""
+    async def synthesize(
+        self,
+        request: SpeechRequest,
+        *,
+        admission: Admission,
+        deadline: Deadline,
+        sink: AudioSink | None = None,
+    ) -> Exchange:
+        """The audio, or the reason why there is none; what a provider does wrong never raises.
+
+        Args:
+            request: What is to be said.
+            admission: Lets its paid calls out.
+            deadline: For all attempts together, and for the sink to take what it is given.
+            sink: Gets the audio while it is made, where the delivery streams; never called where it does not.
+                Once it was called no attempt is repeated: what goes wrong then is the exchange's failure. The
+                exchange holds the whole audio all the same.
+        """
         ...
 
     def worst_microusd(self, request: SpeechRequest) -> int | None:

@@ -23,14 +23,16 @@ from harness.providers.door import Door, Fault, Listener, Reply
 from harness.providers.envelope import Envelope, Output, read_envelope
 from harness.providers.incoming import IncomingSpeech
 from harness.providers.realtime import RealtimeSpeech, Wish
-from harness.providers.retry import retry_after_s
+from harness.providers.relay import Relay
+from harness.providers.retry import advice_in
 
 __all__ = ["AccountVoice", "DashScope", "MadeVoice", "NewVoice", "Spoken"]
 
 _SPEAK: Final = "/api/v1/services/aigc/multimodal-generation/generation"
 _REALTIME: Final = "/api-ws/v1/realtime"
 _VOICES: Final = "/api/v1/services/audio/tts/customization"
-_AS_EVENTS: Final = {"X-DashScope-SSE": "enable", "Accept": "text/event-stream"}
+_EVENTS: Final = "text/event-stream"
+_AS_EVENTS: Final = {"X-DashScope-SSE": "enable", "Accept": _EVENTS}
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100  # an account holds 1 000 voices; a list without an end is no list
 _PREVIEW: Final = {"sample_rate": 24_000, "response_format": "wav"}
@@ -95,28 +97,38 @@ class DashScope:
         language_type: str,
         instructions: str | None,
         deadline: Deadline,
-        stream: bool = False,
+        stream: Relay | None = None,
     ) -> Answer[Spoken]:
-        """One synthesis, as a file or as a stream; may be billed by characters."""
+        """One synthesis, as a file or, with somewhere to pass it on, as a stream; may be billed by characters."""
         content = {"text": text, "voice": voice, "language_type": language_type}
         if instructions:
             content["instructions"] = instructions
         body = {"model": model, "input": content}
         private = (text, instructions)
-        if stream:
-            return await self._speak_streamed(body, deadline=deadline, private=private)
+        if stream is not None:
+            return await self._speak_streamed(body, deadline=deadline, private=private, relay=stream)
         answer = await self._call(_SPEAK, body, deadline=deadline, private=private)
         return _map(answer, lambda said: spoken_from(said.reply, said.envelope))
 
-    async def speak_realtime(self, wish: Wish, *, model: str, deadline: Deadline) -> Answer[Spoken]:
+    async def speak_realtime(self, wish: Wish, *, model: str, deadline: Deadline, relay: Relay) -> Answer[Spoken]:
         """One synthesis over a WebSocket; may be billed by characters."""
         speech = RealtimeSpeech(wish, self._clock)
+
+        async def hear(message: str) -> list[str] | None:
+            answers = speech.hear(message)
+            await relay.pass_on(speech.pcm)
+            return answers
+
         url = self._base.joinpath(_REALTIME[1:]).with_query({"model": model})
-        reply = await self._door.talk(url, deadline=deadline, interlocutor=speech.hear)
+        reply = await self._door.talk(url, deadline=deadline, interlocutor=hear)
         if isinstance(reply, Fault):
-            return _interrupted(reply, speech)
+            return _interrupted(reply, speech, relay)
         if reply.status != 101:
-            return Answer(result=dashscope_failure(reply.status, None, "the handshake was refused"))
+            return Answer(
+                result=dashscope_failure(reply.status, None, "the handshake was refused"),
+                advice=advice_in(reply.headers, self._clock.now()),
+                request_id=reply.headers.get("x-request-id"),
+            )
         return Answer(
             result=speech.problem or streamed_from(reply, speech), heard=speech.heard, request_id=speech.request_id
         )
@@ -180,20 +192,27 @@ class DashScope:
         return body
 
     async def _speak_streamed(
-        self, body: dict[str, Any], *, deadline: Deadline, private: tuple[str | None, ...]
+        self, body: dict[str, Any], *, deadline: Deadline, private: tuple[str | None, ...], relay: Relay
     ) -> Answer[Spoken]:
         stream = SpeechStream(self._clock, private=private)
-        reply = await self._post(_SPEAK, body, deadline=deadline, headers=_AS_EVENTS, listener=stream.feed)
+
+        async def listen(content_type: str, piece: bytes) -> None:
+            if content_type == _EVENTS:
+                stream.feed(piece)
+                await relay.pass_on(stream.pcm)
+
+        reply = await self._post(_SPEAK, body, deadline=deadline, headers=_AS_EVENTS, listener=listen)
         stream.close()
         if isinstance(reply, Fault):
-            return _interrupted(reply, stream)
-        if reply.status != 200 or not reply.headers.get("content-type", "").startswith("text/event-stream"):
+            return _interrupted(reply, stream, relay)
+        await relay.pass_on(stream.pcm)  # its last event may have had no blank line
+        if reply.status != 200 or not reply.headers.get("content-type", "").startswith(_EVENTS):
             # Refused before the stream began; or answered in one piece, as a gateway between us may do.
             return _map(self._read(reply, private), lambda said: spoken_from(said.reply, said.envelope))
         return Answer(
             result=stream.problem or streamed_from(reply, stream),
             heard=stream.heard,
-            retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+            advice=advice_in(reply.headers, self._clock.now()),
             request_id=stream.request_id or reply.headers.get("x-request-id"),
         )
 
@@ -222,13 +241,13 @@ class DashScope:
         envelope = read_envelope(reply.body)
         return Answer(
             result=_result(reply, envelope, private),
-            retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+            advice=advice_in(reply.headers, self._clock.now()),
             request_id=(envelope and envelope.request_id) or reply.headers.get("x-request-id"),
         )
 
 
-def _interrupted(fault: Fault, speech: IncomingSpeech) -> Answer[Spoken]:
-    failure = speech.failure_after(fault.failure)
+def _interrupted(fault: Fault, speech: IncomingSpeech, relay: Relay) -> Answer[Spoken]:
+    failure = relay.blamed(speech.failure_after(fault.failure))
     return Answer(result=failure, sent=fault.sent, heard=speech.heard, request_id=speech.request_id)
 
 
@@ -254,7 +273,7 @@ def _map(answer: Answer[_Said], read: Callable[[_Said], T | Failure]) -> Answer[
     return Answer(
         result=result if isinstance(result, Failure) else read(result),
         sent=answer.sent,
-        retry_after_s=answer.retry_after_s,
+        advice=answer.advice,
         request_id=answer.request_id,
     )
 

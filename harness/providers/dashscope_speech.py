@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.errors import ErrorKind
 from harness.exchanges import Failure
@@ -24,6 +24,7 @@ class Spoken:
     audio: bytes | None
     reported_chars: int | None
     facts: Mapping[str, object]
+    tokens: Mapping[str, int] = field(default_factory=dict)  # of a model that is billed by them
     stream: PcmStream | None = None  # when each part of `audio` arrived; None where it came in one piece
 
 
@@ -42,6 +43,7 @@ def spoken_from(reply: Reply, envelope: Envelope) -> Spoken | Failure:
         url=audio.url or None,
         audio=inline,
         reported_chars=envelope.usage.characters if envelope.usage else None,
+        tokens=envelope.usage.tokens if envelope.usage else {},
         facts={key: value for key, value in facts.items() if value is not None},
     )
 
@@ -54,6 +56,7 @@ def streamed_from(reply: Reply, stream: IncomingSpeech) -> Spoken:
         url=stream.url if only_an_address else None,
         audio=None if only_an_address else stream.pcm.wav(),
         reported_chars=stream.reported_chars,
+        tokens=stream.billed_tokens,
         facts=stream.facts(),
         stream=stream.pcm if stream.heard else None,
     )

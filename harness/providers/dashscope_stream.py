@@ -7,6 +7,7 @@ import base64
 import binascii
 
 from harness.clock import Clock
+from harness.errors import ErrorKind
 from harness.exchanges import Failure
 from harness.providers.codes import dashscope_failure
 from harness.providers.envelope import Audio, Envelope, Output, read_envelope
@@ -27,8 +28,10 @@ class SpeechStream(IncomingSpeech):
         self.audio_id: str | None = None
         self.expires_at: int | None = None
         self.finish_reason: str | None = None
+        self.repeats = 0  # events that came twice
         self._clock = clock
         self._parser = EventParser()
+        self._last: Event | None = None
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the body."""
@@ -52,12 +55,21 @@ class SpeechStream(IncomingSpeech):
             "audio_id": self.audio_id,
             "finish_reason": self.finish_reason,
             "expires_at": self.expires_at,
+            "repeated_events": self.repeats or None,
         }
         return {name: value for name, value in facts.items() if value is not None} | self._common_facts()
 
     def _take(self, event: Event) -> None:
         if self._failure or self.is_complete:
             return  # the stream ends after an error; what follows the end is not ours
+        if self._repeats(event):
+            self.repeats += 1
+            return
+        if self._is_late(event):
+            detail = f"event {event.id} came after event {self._last and self._last.id}"
+            self._failure = Failure(kind=ErrorKind.TRUNCATED_AUDIO, code=None, detail=detail)
+            return
+        self._last = event
         self.events += 1
         envelope = read_envelope(event.data.encode())
         if event.name == "error" or (envelope and envelope.code):
@@ -68,6 +80,15 @@ class SpeechStream(IncomingSpeech):
             self.request_id = envelope.request_id or self.request_id
             if not self._failure:
                 self._keep(envelope)
+
+    def _repeats(self, event: Event) -> bool:
+        """Whether it is the last event once more; a number alone proves nothing, since none is promised."""
+        return event.id is not None and event == self._last
+
+    def _is_late(self, event: Event) -> bool:
+        """Whether it should have come before the last one: its audio belongs where something else stands by now."""
+        last = self._last.id if self._last else None
+        return _number(event.id) is not None and (_number(last) or 0) > (_number(event.id) or 0)
 
     def _error(self, event: Event, envelope: Envelope | None) -> Failure:
         # The reply's own status stays 200: it was sent before anything went wrong.
@@ -87,7 +108,13 @@ class SpeechStream(IncomingSpeech):
         self.pcm.add(samples, at_s=self._clock.monotonic())
         if envelope.usage and envelope.usage.characters is not None:
             self.reported_chars = envelope.usage.characters
+        if envelope.usage and envelope.usage.tokens:
+            self.billed_tokens = envelope.usage.tokens
         self.audio_id = audio.id or self.audio_id
         self.url = audio.url or self.url
         self.expires_at = audio.expires_at or self.expires_at
         self.finish_reason = output.finish_reason or self.finish_reason
+
+
+def _number(name: str | None) -> int | None:
+    return int(name) if name is not None and name.isascii() and name.isdigit() and len(name) < 10 else None

@@ -6,7 +6,7 @@ what went wrong as data that holds neither key nor signed address.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -21,15 +21,17 @@ from harness.errors import ConfigError, ErrorKind
 from harness.providers.addresses import Addresses
 from harness.providers.base import Deadline
 from harness.providers.reply import Fault, Limits, Reply, Watch, tracing
-from harness.providers.transport import Phase, meaning_of
+from harness.providers.trace_context import outgoing_headers
+from harness.providers.transport import TROUBLES, Phase, meaning_of
 
 __all__ = ["Door", "Fault", "Interlocutor", "Limits", "Listener", "Reply", "secret_header"]
 
-Listener = Callable[[bytes], None]  # gets each piece of a body as it arrives
-
 log = logging.getLogger(__name__)
 
-Interlocutor = Callable[[str], Sequence[str] | None]  # gets a message, gives the answers to it; None ends the talk
+# Gets the content type and each piece of the body of a good reply as it arrives; nothing more is read until it is done.
+Listener = Callable[[str, bytes], Awaitable[None]]
+# Gets a message, gives the answers to it; None ends the talk.
+Interlocutor = Callable[[str], Awaitable[Sequence[str] | None]]
 
 # A reply that drips slower than this once it has begun counts as stalled. Speech at its slowest is 48 kB/s.
 _SLOWEST_BYTES_PER_S: Final = 1024
@@ -40,7 +42,14 @@ class Door:
     """An HTTP client for one provider. Use with `async with`."""
 
     def __init__(
-        self, *, origin: URL, addresses: Addresses, secrets: Mapping[str, str], limits: Limits, clock: Clock
+        self,
+        *,
+        origin: URL,
+        addresses: Addresses,
+        secrets: Mapping[str, str],
+        limits: Limits,
+        clock: Clock,
+        origins: Iterable[URL] = (),
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -50,8 +59,9 @@ class Door:
             secrets: Headers that identify us, such as `Authorization`.
             limits: What one reply may take.
             clock: Times the parts.
+            origins: More places where `secrets` belong.
         """
-        self._origin = origin.origin()
+        self._origins = frozenset(url.origin() for url in (origin, *origins))
         self._addresses = addresses
         self._secrets = dict(secrets)
         self._limits = limits
@@ -103,7 +113,8 @@ class Door:
             body: JSON.
             keyed: Send the secrets along; only ever done for their own origin.
             headers: More of them, none secret.
-            listener: Gets each piece of the body as it arrives, of a reply that fails half-way too.
+            listener: Gets each piece of the body as it arrives, of a reply that fails half-way too; of one with
+                status 200 only. What it raises comes out here, and the connection is closed.
         """
         refused = self._addresses.refusal(url)
         if refused:
@@ -116,7 +127,7 @@ class Door:
             async with asyncio.timeout(deadline.left_s()):
                 every = self._headers(url, keyed, body) | dict(headers or {})
                 return await self._ask(method, url, body, every, watch, listener)
-        except (aiohttp.ClientError, OSError) as error:
+        except TROUBLES as error:
             meaning = meaning_of(error)
             return Fault(kind=meaning.kind(watch.phase), detail=meaning.detail, sent=watch.phase != Phase.CONNECTING)
 
@@ -143,7 +154,7 @@ class Door:
                 return await self._converse(url, interlocutor, watch)
         except aiohttp.WSServerHandshakeError as refusal:
             return _reply(refusal.status, refusal.headers or {}, b"", watch)
-        except (aiohttp.ClientError, OSError) as error:
+        except TROUBLES as error:
             meaning = meaning_of(error)
             return Fault(kind=meaning.kind(watch.phase), detail=meaning.detail, sent=watch.phase != Phase.CONNECTING)
 
@@ -168,7 +179,7 @@ class Door:
                 left -= len(message.data)
                 if left < 0:
                     return self._too_large()
-                answers = interlocutor(message.data)
+                answers = await interlocutor(message.data)
                 if answers is None:
                     return _reply(101, {}, b"", watch)
                 for answer in answers:
@@ -176,10 +187,10 @@ class Door:
 
     def _headers(self, url: URL, keyed: bool, body: bytes | None) -> dict[str, str]:
         # Compression would let a small reply become a huge one; audio hardly shrinks anyway.
-        headers = {"Accept-Encoding": "identity", "User-Agent": "voice-cutover"}
+        headers = {"Accept-Encoding": "identity", "User-Agent": "voice-cutover", **outgoing_headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if keyed and url.origin() == self._origin:
+        if keyed and url.origin() in self._origins:
             headers |= self._secrets
         return headers
 
@@ -192,7 +203,16 @@ class Door:
         watch: Watch,
         listener: Listener | None,
     ) -> Reply | Fault:
-        async with self._opened().request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+        # aiohttp times the silence between two bytes; a head that drips one a second would never be silent for long.
+        patience = asyncio.timeout(self._limits.connect_timeout_s + self._limits.read_timeout_s)
+        try:
+            async with patience:
+                response = await self._opened().request(method, url, data=body, headers=headers, allow_redirects=False)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the head of the reply only dripped", sent=True)
+        async with response:
             watch.phase = Phase.READING
             content = await self._read(response, watch, listener)
             if isinstance(content, Fault):
@@ -214,6 +234,7 @@ class Door:
         """The body, as far as the limits allow."""
         content = bytearray()
         cap = self._limits.max_reply_bytes
+        listening_s = 0.0
         if (response.content_length or 0) > cap:
             return self._too_large()
         async for chunk in response.content.iter_any():
@@ -222,9 +243,11 @@ class Door:
             content += chunk
             if len(content) > cap:
                 return self._too_large()
-            if listener is not None:
-                listener(chunk)
-            reading_s = watch.elapsed_s() - watch.first_byte_s
+            if listener is not None and response.status == 200:
+                heard_from_s = watch.elapsed_s()
+                await listener(response.content_type, chunk)
+                listening_s += watch.elapsed_s() - heard_from_s  # not the provider's slowness
+            reading_s = watch.elapsed_s() - watch.first_byte_s - listening_s
             if reading_s > self._limits.read_timeout_s and len(content) < reading_s * _SLOWEST_BYTES_PER_S:
                 return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the reply only dripped", sent=True)
         return bytes(content)

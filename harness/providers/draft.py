@@ -2,8 +2,9 @@
 
 from harness.exchanges import Exchange, Failure, Speech, Timing, Usage
 from harness.providers.attempts import Attempts
-from harness.providers.delivery import Delivery
+from harness.providers.delivery import Delivery, accept
 from harness.providers.door import Reply
+from harness.providers.pcm_stream import PcmStream
 from harness.speech import SpeechRequest, billed_chars
 
 __all__ = ["Draft"]
@@ -49,6 +50,23 @@ class Draft:
         """Keep the times of the reply that carries the audio, or its address."""
         self._reply = reply
 
+    def accepted(self, body: bytes, *, arrived_s: float, stream: PcmStream | None = None) -> Speech | Failure:
+        """What was delivered, if it is audio.
+
+        Args:
+            body: The audio as it came.
+            arrived_s: When its first byte was here, on the monotonic scale.
+            stream: When each part was, if it came in parts.
+        """
+        delivery = accept(body)
+        if isinstance(delivery, Failure):
+            return delivery
+        if stream is not None:
+            # It could be heard before it was all here, but not before its first sound was.
+            arrived_s = stream.start_s(delivery.leading_silence_s or 0.0)
+        self.delivered(delivery, arrived_s=arrived_s)
+        return delivery.speech
+
     def delivered(self, delivery: Delivery, *, arrived_s: float) -> None:
         """Keep when the audio could first be heard, given when its first byte was here (on the monotonic scale)."""
         if self._reply and delivery.leading_silence_s is not None:
@@ -59,6 +77,8 @@ class Draft:
         attempts, reply = self.attempts, self._reply
         if attempts.failed:
             self.facts["failed_attempts"] = list(attempts.failed)
+        if attempts.retries_refused:
+            self.facts["retry_budget"] = "used up"
         if attempts.unsettled:
             self.facts["calls_at_worst_cost"] = attempts.unsettled
         return Exchange(

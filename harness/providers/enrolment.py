@@ -21,12 +21,13 @@ from harness.providers.attempts import Answer, Attempts
 from harness.providers.base import Deadline, References
 from harness.providers.dashscope import AccountVoice, DashScope, MadeVoice, NewVoice, VoiceMaker
 from harness.providers.pricing import PriceList
+from harness.providers.qwen_terms import written_language
 from harness.providers.reference import data_url, enrolment_problem, load_recording
 from harness.providers.voice_pool import PoolVoice, sort_voices
 from harness.providers.voices import VoiceKey, VoiceRegistry
 from harness.speech import PROBE_TEXTS, Voice, VoiceKind
 
-__all__ = ["Enrolment", "Recipe"]
+__all__ = ["Enrolment", "Recipe", "voice_key"]
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Enrolment:
             return None
         detail = (
             "this needs a new voice, which costs money and stays in the account; "
-            "CUTOVER_QWEN__ALLOW_VOICE_CREATION=1 allows it"
+            "CUTOVER_QWEN__ALLOW_VOICE_CREATION=1 allows it, for one replay --allow-voice-create"
         )
         return _unsupported("voice_creation_off", detail)
 
@@ -103,13 +104,14 @@ class Enrolment:
         if voice.kind is VoiceKind.DESIGN:
             if key is None or not voice.description:
                 return _unsupported("no_description", "the voice has no description to design it from")
+            preview = preview_text or PROBE_TEXTS.get(language or "en", PROBE_TEXTS["en"])
             new = NewVoice(
                 kind="design",
                 target_model=key.target_model,
                 name=self._name(key, pooled=pooled),
-                language=language,
+                language=language or written_language(preview),  # without one it is taken for Chinese (A6)
                 description=voice.description,
-                preview_text=preview_text or PROBE_TEXTS.get(language or "en", PROBE_TEXTS["en"]),
+                preview_text=preview,
             )
             return Recipe(key, new)
         recording = await load_recording(self._references, voice)
@@ -152,8 +154,17 @@ class Enrolment:
             made = await self.make(recipe, attempts=attempts, deadline=deadline)
             if isinstance(made, Failure):
                 return made
-            self._registry.add(recipe.key, made.voice_id, made_at=self._clock.now())
+            self._remember(recipe.key, made)
             return made.voice_id
+
+    def _remember(self, key: VoiceKey, made: MadeVoice) -> None:
+        """Keep a voice; one of the degraded mode is still the voice there is, and somebody should know."""
+        told = made.facts.get("fallback_mode")
+        fallback_mode = told if isinstance(told, bool) else None
+        if fallback_mode:
+            reason = made.facts.get("fallback_reason")
+            log.warning("voice was made in degraded mode", extra={"voice": made.voice_id, "reason": reason})
+        self._registry.add(key, made.voice_id, made_at=self._clock.now(), fallback_mode=fallback_mode)
 
     async def missing(self, voices: Iterable[Voice]) -> list[Voice]:
         """Those that the account does not have; one that it has and we forgot is remembered again."""
@@ -180,7 +191,8 @@ class Enrolment:
             for voice_id, key in self._registry.all().items()
             if (key.account, key.region) == (self._account, self._settings.region)
         }
-        return sort_voices(listed, remembered, prefix=self._settings.voice_prefix)
+        degraded = {voice_id for voice_id in remembered if self._registry.fallback_mode(voice_id)}
+        return sort_voices(listed, remembered, prefix=self._settings.voice_prefix, degraded=degraded)
 
     async def listed(self, *, deadline: Deadline) -> list[AccountVoice] | Failure:
         """Every voice of the account, cloned and designed."""
@@ -201,17 +213,7 @@ class Enrolment:
         return gone
 
     def _key(self, voice: Voice) -> VoiceKey | None:
-        """What `voice` is remembered under; None when nothing says what it is made from."""
-        settings = self._settings
-        if voice.kind is VoiceKind.DESIGN:
-            source = sha256(voice.description.encode()).hexdigest() if voice.description else None
-            model = settings.design_model
-        else:
-            source = voice.reference.sha256 if voice.reference else None
-            model = settings.clone_model
-        if source is None:
-            return None
-        return VoiceKey(account=self._account, region=settings.region, target_model=model, source=source)
+        return voice_key(voice, self._settings, account=self._account)
 
     async def _adopt(self, recipe: Recipe, deadline: Deadline) -> MadeVoice | None:
         """The voice, should it have been made although no answer said so."""
@@ -257,6 +259,19 @@ class Enrolment:
         unique = sha256(told).hexdigest() if pooled else secrets.token_hex(8)
         prefix = self._settings.voice_prefix
         return prefix + unique[: _LONGEST_NAME - len(prefix)]
+
+
+def voice_key(voice: Voice, settings: QwenSettings, *, account: str) -> VoiceKey | None:
+    """What `voice` is remembered under in an account; None for a preset, and when nothing says what it is made from."""
+    if voice.kind is VoiceKind.DESIGN:
+        source = sha256(voice.description.encode()).hexdigest() if voice.description else None
+        model = settings.design_model
+    else:
+        source = voice.reference.sha256 if voice.reference else None
+        model = settings.clone_model
+    if source is None:
+        return None
+    return VoiceKey(account=account, region=settings.region, target_model=model, source=source)
 
 
 def _maker(voice: Voice) -> VoiceMaker:

@@ -32,6 +32,14 @@ class Usage(_Part):
     """What is billed."""
 
     characters: _Count | None = None
+    input_tokens: _Count | None = None  # of the first models, which are billed by them (providers.md A2)
+    output_tokens: _Count | None = None
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """By kind; empty where there are none, as with all models that are billed by characters."""
+        kinds = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
+        return {kind: count for kind, count in kinds.items() if count} if self.output_tokens else {}
 
 
 class Listed(_Part):

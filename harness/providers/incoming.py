@@ -24,6 +24,7 @@ class IncomingSpeech(ABC):
         self.events = 0
         self.request_id: str | None = None
         self.reported_chars: int | None = None
+        self.billed_tokens: dict[str, int] = {}  # of a model that is billed by them
         self.url: str | None = None  # of the complete file, where the protocol gives one
         self._private = private
         self._failure: Failure | None = None

@@ -12,17 +12,19 @@ from harness.clock import Clock
 from harness.config import ModalDialect, ModalSettings
 from harness.errors import ConfigError
 from harness.exchanges import Exchange, Failure, Speech
-from harness.providers.addresses import Addresses, base_url
-from harness.providers.attempts import Attempts
-from harness.providers.base import Admission, Deadline, References
-from harness.providers.delivery import accept
+from harness.providers.addresses import Addresses
+from harness.providers.attempts import Answer, Attempts
+from harness.providers.base import Admission, AudioSink, Deadline, References
 from harness.providers.door import Door, Limits, secret_header
 from harness.providers.draft import Draft
-from harness.providers.modal_calls import Deployment, Work
+from harness.providers.gpu_time import GpuDiary, GpuShare
+from harness.providers.modal_calls import REPORTED, Deployment, Work
+from harness.providers.modal_endpoints import ModalEndpoints
 from harness.providers.modal_health import Health, HealthCheck
-from harness.providers.modal_openai import openai_order_for
+from harness.providers.modal_openai import openai_order_for, streamed
 from harness.providers.modal_terms import Order, objection_to, order_for
 from harness.providers.pricing import PriceList
+from harness.providers.relay import Relay, SinkFailed
 from harness.providers.reply import Fault
 from harness.providers.retry import RetryPolicy
 from harness.speech import SpeechRequest, Voice
@@ -52,27 +54,29 @@ class ModalProvider:
         Raises:
             ConfigError: The address is missing or not safe, or only one half of the key is given.
         """
-        if settings.base_url is None:
-            raise ConfigError("CUTOVER_MODAL__BASE_URL is not set; it is the address of the deployment on Modal")
         allow_hosts = frozenset(allow_hosts)
-        base = base_url(settings.base_url, "CUTOVER_MODAL__BASE_URL", allow_hosts)
-        addresses = Addresses(origin=base, hosts=None, allow_hosts=allow_hosts)
+        endpoints = ModalEndpoints(settings, allow_hosts)
+        origin, *origins = endpoints.origins
+        addresses = Addresses(origin=origin, hosts=None, allow_hosts=allow_hosts, origins=origins)
         limits = Limits(
             connect_timeout_s=settings.connect_timeout_s,
             read_timeout_s=settings.read_timeout_s,
             max_reply_bytes=settings.max_reply_bytes,
         )
         secrets = _secrets(settings)
-        self._base = base
+        self._endpoints = endpoints
+        self._diary = GpuDiary(settings.scaledown_window_s)
         self._settings = settings
         self._prices = prices
         self._references = references
         self._clock = clock
         self._policy = RetryPolicy(max_attempts=settings.max_attempts, random=random or Random())
-        self._door = Door(origin=base, addresses=addresses, secrets=secrets, limits=limits, clock=clock)
-        self._deployment = Deployment(self._door, base, settings, price=self._gpu_microusd, clock=clock)
+        self._door = Door(
+            origin=origin, addresses=addresses, secrets=secrets, limits=limits, clock=clock, origins=origins
+        )
+        self._deployment = Deployment(self._door, endpoints, settings, price=self._gpu_microusd, clock=clock)
         self._order_for = openai_order_for if settings.dialect is ModalDialect.OPENAI else order_for
-        self._health = HealthCheck(self._door, base, every_s=settings.health_every_s, clock=clock)
+        self._health = HealthCheck(self._door, endpoints.url("health"), every_s=settings.health_every_s, clock=clock)
 
     async def __aenter__(self) -> Self:
         await self._door.__aenter__()
@@ -83,8 +87,15 @@ class ModalProvider:
     ) -> None:
         await self._door.__aexit__(kind, error, trace)
 
-    async def synthesize(self, request: SpeechRequest, *, admission: Admission, deadline: Deadline) -> Exchange:
-        """See `Provider`."""
+    async def synthesize(
+        self,
+        request: SpeechRequest,
+        *,
+        admission: Admission,
+        deadline: Deadline,
+        sink: AudioSink | None = None,
+    ) -> Exchange:
+        """See `Provider`; only the dialect of vLLM-Omni streams, and so reaches the sink."""
         attempts = Attempts(self.name, admission=admission, deadline=deadline, policy=self._policy, clock=self._clock)
         draft = Draft(
             request,
@@ -95,8 +106,15 @@ class ModalProvider:
             price_version=self._prices.version,
         )
         draft.unit = "gpu_s"
+        relay = Relay(sink, deadline, self._clock)
         order = await self._order_for(request, self._references)
-        result = order if isinstance(order, Failure) else await self._perform(order, draft, deadline)
+        try:
+            result = (
+                order if isinstance(order, Failure) else await self._perform(request, order, draft, deadline, relay)
+            )
+        except SinkFailed as gone:
+            result = gone.failure()
+        draft.facts |= relay.facts()
         return draft.finish(result)
 
     def worst_microusd(self, request: SpeechRequest) -> int | None:
@@ -126,7 +144,7 @@ class ModalProvider:
 
     async def reach(self) -> int | Failure:
         """The status of a call without the key: proxy authorization answers 401 before any GPU is started."""
-        url = self._base / "health"
+        url = self._endpoints.any_url()
         reply = await self._door.send("GET", url, deadline=Deadline(self._clock, self._settings.read_timeout_s))
         return reply.failure if isinstance(reply, Fault) else reply.status
 
@@ -136,23 +154,41 @@ class ModalProvider:
         return self._door.skew_s
 
     def _gpu_microusd(self, gpu_s: float) -> int | None:
-        return self._prices.microusd(self.name, self._settings.region, self._settings.gpu, "gpu_s", gpu_s)
+        factored_s = gpu_s * self._settings.price_factor
+        return self._prices.microusd(self.name, self._settings.region, self._settings.gpu, "gpu_s", factored_s)
 
-    async def _perform(self, order: Order, draft: Draft, deadline: Deadline) -> Speech | Failure:
+    def _streams(self, request: SpeechRequest, order: Order, relay: Relay) -> bool:
+        is_asked_for = request.stream or relay.is_wanted
+        return is_asked_for and self._settings.dialect is ModalDialect.OPENAI and order.purpose == "speak"
+
+    async def _perform(
+        self, request: SpeechRequest, order: Order, draft: Draft, deadline: Deadline, relay: Relay
+    ) -> Speech | Failure:
+        streams = self._streams(request, order, relay)
+        idle_s = 0.0
+
+        async def send() -> Answer[Work]:
+            nonlocal idle_s
+            idle_s += self._diary.begin(self._clock.monotonic())
+            try:
+                return await self._deployment.work(
+                    streamed(order) if streams else order,
+                    attempts=draft.attempts,
+                    deadline=deadline,
+                    relay=relay if streams else None,
+                )
+            finally:
+                self._diary.end(self._clock.monotonic())
+
         worst = self._gpu_microusd(self._settings.deadline_s)
-        work = await draft.attempts.pay(
-            order.purpose,
-            lambda: self._deployment.work(order, attempts=draft.attempts, deadline=deadline),
-            worst_microusd=worst,
-        )
+        work = await draft.attempts.pay(order.purpose, send, worst_microusd=worst)
         if isinstance(work, Failure):
             return work
         _note(work, draft)
-        delivery = accept(work.reply.body)
-        if isinstance(delivery, Failure):
-            return delivery
-        draft.delivered(delivery, arrived_s=work.reply.body_began_s)
-        return delivery.speech
+        draft.facts["gpu_cost"] = _share(work, draft.cold, idle_s).facts(self._gpu_microusd)
+        if work.stream is not None:
+            return draft.accepted(work.stream.pcm.wav(), arrived_s=work.reply.ended_s, stream=work.stream.pcm)
+        return draft.accepted(work.reply.body, arrived_s=work.reply.body_began_s)
 
 
 def _secrets(settings: ModalSettings) -> dict[str, str]:
@@ -170,6 +206,15 @@ def _secrets(settings: ModalSettings) -> dict[str, str]:
     }
 
 
+def _share(work: Work, cold: bool | None, idle_s: float) -> GpuShare:
+    """What the work answers for. Without reported seconds the wall time is all of it, a cold start included."""
+    if work.basis != REPORTED:
+        return GpuShare(busy_s=work.gpu_s, cold_s=0.0, idle_s=idle_s)
+    waited_s = max(0.0, work.reply.total_s - work.gpu_s)
+    cold_s = None if cold is None else waited_s if cold else 0.0
+    return GpuShare(busy_s=work.gpu_s, cold_s=cold_s, idle_s=idle_s)
+
+
 def _note(work: Work, draft: Draft) -> None:
     headers = work.reply.headers
     draft.replied(work.reply)
@@ -179,4 +224,7 @@ def _note(work: Work, draft: Draft) -> None:
     draft.cold = {"0": False, "1": True}.get(headers.get("x-cold-start", ""))
     facts = {"gpu": headers.get("x-gpu"), "container": headers.get("x-container-id"), "gpu_s_basis": work.basis}
     tokens = {name.removeprefix(_TOKENS): value for name, value in headers.items() if name.startswith(_TOKENS)}
+    if work.stream is not None:
+        tokens |= work.stream.account
+        draft.facts |= work.stream.facts()
     draft.facts |= {name: value for name, value in (facts | {"tokens": tokens or None}).items() if value is not None}

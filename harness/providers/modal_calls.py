@@ -19,13 +19,17 @@ from harness.providers.attempts import Answer, Attempts
 from harness.providers.base import Deadline
 from harness.providers.codes import modal_failure
 from harness.providers.door import Door
+from harness.providers.modal_endpoints import ModalEndpoints
+from harness.providers.modal_stream import Ears, OmniStream
 from harness.providers.modal_terms import Order
+from harness.providers.relay import Relay
 from harness.providers.reply import Fault, Reply
-from harness.providers.retry import retry_after_s
+from harness.providers.retry import advice_in
 
-__all__ = ["Deployment", "Work"]
+__all__ = ["REPORTED", "Deployment", "Work"]
 
 _LONGEST_CALL_S: Final = 86_400.0  # the most a function may run on Modal (providers.md B1)
+REPORTED: Final = "reported GPU seconds"  # the basis of seconds that the deployment itself told
 _CANCEL_S: Final = 5.0  # a job nobody waits for is not worth more
 
 
@@ -36,6 +40,7 @@ class Work(NamedTuple):
     hops: int
     gpu_s: float
     basis: str  # how those seconds were found
+    stream: OmniStream | None = None  # the audio, where it came while it was made
 
 
 class _Outcome(NamedTuple):
@@ -49,43 +54,72 @@ class Deployment:
     """The deployment behind one address."""
 
     def __init__(
-        self, door: Door, base: URL, settings: ModalSettings, *, price: Callable[[float], int | None], clock: Clock
+        self,
+        door: Door,
+        endpoints: ModalEndpoints,
+        settings: ModalSettings,
+        *,
+        price: Callable[[float], int | None],
+        clock: Clock,
     ) -> None:
         self._door = door
-        self._base = base
+        self._endpoints = endpoints
         self._settings = settings
         self._price = price  # GPU seconds → micro-dollars
         self._clock = clock
 
-    async def work(self, order: Order, *, attempts: Attempts, deadline: Deadline) -> Answer[Work]:
-        """One paid call, waited for to its end, with what it cost."""
+    async def work(
+        self, order: Order, *, attempts: Attempts, deadline: Deadline, relay: Relay | None = None
+    ) -> Answer[Work]:
+        """One paid call, waited for to its end, with what it cost.
+
+        Args:
+            order: What to do.
+            attempts: Of the request.
+            deadline: For all of it.
+            relay: Where audio that is streamed goes; None where the order asks for no stream.
+        """
         longest = self._settings.submit_over_chars
         as_job = order.may_be_job and longest is not None and len(order.text) > longest
-        url = self._base.joinpath("submit-job" if as_job else order.path)
-        first = await self._door.send("POST", url, body=json.dumps(order.body).encode(), keyed=True, deadline=deadline)
+        url = self._endpoints.url("submit-job" if as_job else order.path)
+        if isinstance(url, Failure):
+            return Answer(result=url, sent=False)
+        ears = Ears(self._clock, relay, private=order.private)
+        first = await self._door.send(
+            "POST",
+            url,
+            body=json.dumps(order.body).encode(),
+            keyed=True,
+            deadline=deadline,
+            listener=ears.listener(),
+        )
         if isinstance(first, Fault):
-            return Answer(result=first.failure, sent=first.sent)
+            return Answer(result=ears.failure_after(first.failure), sent=first.sent, heard=ears.heard)
         if as_job and first.status == 200:
             outcome = await self._await_job(first, attempts, deadline)
         else:
-            outcome = await self._follow(first, url, attempts, deadline)
+            outcome = await self._follow(first, url, attempts, deadline, ears)
         if isinstance(outcome.reply, Failure):
-            return Answer(result=outcome.reply, began=True)  # the work goes on there without us
-        return self._answer(outcome.reply, outcome.hops, order, began=as_job and outcome.reply is not first)
+            return Answer(result=outcome.reply, began=True, heard=ears.heard)  # the work goes on there without us
+        began = as_job and outcome.reply is not first
+        return self._answer(outcome.reply, outcome.hops, order, began=began, stream=await ears.close())
 
-    def _answer(self, reply: Reply, hops: int, order: Order, *, began: bool) -> Answer[Work]:
+    def _answer(self, reply: Reply, hops: int, order: Order, *, began: bool, stream: OmniStream | None) -> Answer[Work]:
         gpu_s, basis = _gpu_seconds(reply)
         microusd = self._price(gpu_s)
         request_id = reply.headers.get("x-request-id")
+        if stream and stream.problem:
+            return Answer(result=stream.problem, began=True, heard=stream.heard, request_id=request_id)
         if reply.status == 200:
-            return Answer(result=Work(reply, hops, gpu_s, basis), microusd=microusd, basis=basis, request_id=request_id)
+            work = Work(reply, hops, gpu_s, basis, stream)
+            return Answer(result=work, microusd=microusd, basis=basis, request_id=request_id)
         failure = _refusal(reply, order.private)
         return Answer(
             result=failure,
             microusd=None if KINDS[failure.kind].charge is Charge.NOTHING else microusd,
             basis=basis,
             began=began,
-            retry_after_s=retry_after_s(reply.headers, self._clock.now()),
+            advice=advice_in(reply.headers, self._clock.now()),
             request_id=request_id,
         )
 
@@ -110,24 +144,29 @@ class Deployment:
 
     async def _look_after(self, job_id: str, deadline: Deadline) -> Answer[Reply]:
         """The result of a job, or 202 as long as it runs."""
-        state = await self._get(self._job_url("job-status", job_id), deadline)
+        state = await self._ask_about("job-status", job_id, deadline)
         if isinstance(state.result, Failure) or state.result.status != 200:
             return state
         if _json(state.result.body).get("status") in ("submitted", "running"):
             return Answer(result=replace(state.result, status=202))
         # Done, failed or cancelled: the result tells which, and why.
-        return await self._get(self._job_url("job-result", job_id), deadline)
+        return await self._ask_about("job-result", job_id, deadline)
 
-    def _job_url(self, path: str, job_id: str) -> URL:
-        return self._base.joinpath(path).with_query({"job_id": job_id})
+    async def _ask_about(self, path: str, job_id: str, deadline: Deadline) -> Answer[Reply]:
+        url = self._endpoints.url(path)
+        if isinstance(url, Failure):
+            return Answer(result=url)
+        return await self._get(url.with_query({"job_id": job_id}), deadline)
 
     async def _cancel(self, job_id: str) -> None:
         """Ask for a job to be dropped; whether it was makes no difference to what it may have cost."""
+        url = self._endpoints.url("job-cancel")
+        if isinstance(url, Failure):
+            return  # a deployment need not have such a call (providers.md B4)
         body = json.dumps({"job_id": job_id}).encode()
-        deadline = Deadline(self._clock, _CANCEL_S)
-        await self._door.send("POST", self._base / "job-cancel", body=body, keyed=True, deadline=deadline)
+        await self._door.send("POST", url, body=body, keyed=True, deadline=Deadline(self._clock, _CANCEL_S))
 
-    async def _follow(self, first: Reply, url: URL, attempts: Attempts, deadline: Deadline) -> _Outcome:
+    async def _follow(self, first: Reply, url: URL, attempts: Attempts, deadline: Deadline, ears: Ears) -> _Outcome:
         """The reply at the end of the redirects, timed from the first request, and how many there were.
 
         After 150 s Modal answers 303 with an address that waits for the same work; asking there again and again
@@ -142,23 +181,27 @@ class Deployment:
             if target is None:
                 return _Outcome(_bad_reply("redirect", "a redirect to somewhere else; not followed"), hops)
             url = target
-            waited = await attempts.fetch(partial(self._get, url, deadline))
+            waited = await attempts.fetch(partial(self._get, url, deadline, ears))
             if isinstance(waited, Failure):
                 return _Outcome(waited, hops)
             reply = waited
         return _Outcome(_since(first, reply) if hops else first, hops)
 
     def _target(self, reply: Reply, url: URL) -> URL | None:
-        """Where a redirect leads, as long as that is the same deployment: the key goes along."""
+        """Where a redirect leads, as long as that is the same address: the key goes along."""
         try:
             target = url.join(URL(reply.headers.get("location", ""), encoded=True))
-            return target if target.origin() == self._base.origin() else None
+            return target if target.origin() == url.origin() else None
         except ValueError:
             return None
 
-    async def _get(self, url: URL, deadline: Deadline) -> Answer[Reply]:
-        reply = await self._door.send("GET", url, keyed=True, deadline=deadline)
-        return Answer(result=reply.failure if isinstance(reply, Fault) else reply)
+    async def _get(self, url: URL, deadline: Deadline, ears: Ears | None = None) -> Answer[Reply]:
+        listener = ears.listener() if ears else None
+        reply = await self._door.send("GET", url, keyed=True, deadline=deadline, listener=listener)
+        if not isinstance(reply, Fault):
+            return Answer(result=reply)
+        failure = ears.failure_after(reply.failure) if ears else reply.failure
+        return Answer(result=failure, heard=ears is not None and ears.heard)
 
 
 def _gpu_seconds(reply: Reply) -> tuple[float, str]:
@@ -168,7 +211,7 @@ def _gpu_seconds(reply: Reply) -> tuple[float, str]:
     except ValueError:
         reported_s = -1.0
     if 0 <= reported_s <= _LONGEST_CALL_S:
-        return reported_s, "reported GPU seconds"
+        return reported_s, REPORTED
     return reply.total_s, "wall time as GPU seconds"
 
 

@@ -26,9 +26,9 @@ class Health(NamedTuple):
 class HealthCheck:
     """One deployment's health, at most once in a while; in between the last answer stands."""
 
-    def __init__(self, door: Door, base: URL, *, every_s: float, clock: Clock) -> None:
+    def __init__(self, door: Door, url: URL | Failure, *, every_s: float, clock: Clock) -> None:
         self._door = door
-        self._url = base / "health"
+        self._url = url
         self._every_s = every_s
         self._clock = clock
         self._asked_s: float | None = None
@@ -36,6 +36,8 @@ class HealthCheck:
 
     async def ask(self, deadline: Deadline) -> Health | Failure:
         """How it is now, or was when last asked."""
+        if isinstance(self._url, Failure):
+            return self._url
         now_s = self._clock.monotonic()
         if self._last is None or self._asked_s is None or now_s - self._asked_s >= self._every_s:
             self._asked_s = now_s

@@ -8,8 +8,10 @@ from harness.providers.modal_terms import Order, is_preset, objection_to, speake
 from harness.providers.reference import data_url, load_recording
 from harness.speech import LANGUAGES, Operation, SpeechRequest
 
-__all__ = ["openai_order_for"]
+__all__ = ["openai_order_for", "streamed"]
 
+# Events rather than bare samples: they tell the end of a speech from a connection that broke.
+_STREAMED: Final = {"stream": True, "stream_format": "sse", "response_format": "pcm"}
 _PATH: Final = "v1/audio/speech"
 
 
@@ -35,3 +37,8 @@ async def openai_order_for(request: SpeechRequest, references: References) -> Or
         return recording
     body |= {"task_type": "Base", "ref_audio": data_url(recording), "ref_text": recording.transcript}
     return Order("speak", _PATH, body, (text, recording.transcript), text)
+
+
+def streamed(order: Order) -> Order:
+    """The same, with the audio handed over while it is made."""
+    return order._replace(body=order.body | _STREAMED)

@@ -24,14 +24,24 @@ class PcmStream:
             self.arrivals.append((at_s, len(self.data)))
 
     @property
+    def whole_bytes(self) -> int:
+        """Bytes of the samples that are complete."""
+        return len(self.data) // _BYTES_PER_SAMPLE * _BYTES_PER_SAMPLE
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a service sends a whole file in pieces, with a header of its own."""
+        return self.data[:4] == b"RIFF"
+
+    @property
     def ends_in_a_sample(self) -> bool:
         """Whether half a sample is missing at the end."""
         return len(self.data) % _BYTES_PER_SAMPLE != 0
 
     def wav(self) -> bytes:
         """All of it as a WAV file, with a header that tells its true length (a streamed one cannot)."""
-        if self.data[:4] == b"RIFF":
-            return bytes(self.data)  # a service that sends a whole file in pieces has brought its own
+        if self.is_file:
+            return bytes(self.data)
         rate, size = self.rate_hz, len(self.data)
         form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * _BYTES_PER_SAMPLE, _BYTES_PER_SAMPLE, 16)
         return (

@@ -3,12 +3,13 @@
 import hashlib
 import math
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import ConfigError
 
@@ -18,18 +19,33 @@ _ANYWHERE: Final = "*"
 
 
 class Price(BaseModel):
-    """One row of the file: `usd` for `per` units of an item in a region."""
+    """One row of the file: `usd` for `per` units of an item in a region, "unknown" where no source names it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     provider: str
     region: str  # "*": everywhere that has no row of its own
     item: str  # a model, or a kind of GPU
-    unit: Literal["characters", "voices", "gpu_s"]
-    usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]  # a price of 0 would switch the budget off
+    unit: Literal["characters", "voices", "gpu_s", "input_tokens", "output_tokens"]
+    usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None  # 0 would switch the budget off; None: unknown
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"  # in which it is listed
+    listed: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None  # for `per` units, in that currency
     per: Annotated[int, Field(gt=0)]
     as_of: date
     source: str
+
+    @field_validator("usd", mode="before")
+    @classmethod
+    def _read_unknown(cls, value: object) -> object:
+        """TOML has no null; and a price that was only forgotten shall not pass for one nobody knows."""
+        return None if value == "unknown" else value
+
+    @model_validator(mode="after")
+    def _tell_what_is_listed(self) -> Self:
+        """A price that was converted shows what it was converted from."""
+        if self.currency != "USD" and self.listed is None:
+            raise ValueError(f"a price in {self.currency} needs `listed`, the amount in that currency")
+        return self
 
 
 class PriceList:
@@ -58,7 +74,7 @@ class PriceList:
         return cls(_rows(path, tables), hashlib.sha256(content).hexdigest())
 
     def find(self, provider: str, region: str, item: str, unit: str) -> Price | None:
-        """The row that prices an item in a region; None when there is none."""
+        """The row of an item in a region, be its price known or not; None when there is none."""
         here = self._prices.get((provider, region, item, unit))
         return here or self._prices.get((provider, _ANYWHERE, item, unit))
 
@@ -71,10 +87,15 @@ class PriceList:
         if not math.isfinite(units) or units < 0:
             raise ValueError(f"{units} {unit} cannot be priced")
         price = self.find(provider, region, item, unit)
-        if price is None:
+        if price is None or price.usd is None:
             return None
         exact = price.usd * 1_000_000 * Decimal(str(units)) / price.per
         return int(exact.to_integral_value(rounding=ROUND_CEILING))
+
+    def tokens_microusd(self, provider: str, region: str, item: str, tokens: Mapping[str, int]) -> int | None:
+        """The cost of tokens by kind, in micro-dollars; None when the price of one kind is unknown."""
+        amounts = [self.microusd(provider, region, item, kind, count) for kind, count in tokens.items()]
+        return None if None in amounts else sum(amount for amount in amounts if amount is not None)
 
 
 def _rows(path: Path, tables: dict[str, Any]) -> list[Price]:

@@ -11,14 +11,15 @@ from harness.errors import ConfigError, ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses, base_url
 from harness.providers.attempts import Attempts
-from harness.providers.base import Admission, Deadline, References
+from harness.providers.base import Admission, AudioSink, Deadline, References
 from harness.providers.dashscope import AccountVoice, DashScope
 from harness.providers.door import Door, Limits, secret_header
 from harness.providers.draft import Draft
 from harness.providers.enrolment import Enrolment
 from harness.providers.pricing import PriceList
-from harness.providers.qwen_speech import Speaker, Speaking, accepted
+from harness.providers.qwen_speech import Speaker, Speaking
 from harness.providers.qwen_terms import model_for, objection_to, preset_name
+from harness.providers.relay import Relay, SinkFailed
 from harness.providers.retry import RetryPolicy
 from harness.providers.voice_pool import PoolVoice
 from harness.providers.voices import VoiceRegistry
@@ -87,8 +88,15 @@ class QwenProvider:
     ) -> None:
         await self._door.__aexit__(kind, error, trace)
 
-    async def synthesize(self, request: SpeechRequest, *, admission: Admission, deadline: Deadline) -> Exchange:
-        """See `Provider`."""
+    async def synthesize(
+        self,
+        request: SpeechRequest,
+        *,
+        admission: Admission,
+        deadline: Deadline,
+        sink: AudioSink | None = None,
+    ) -> Exchange:
+        """See `Provider`; a stream over events or realtime reaches the sink, a file does not."""
         draft = Draft(
             request,
             self._attempts(admission, deadline),
@@ -97,7 +105,12 @@ class QwenProvider:
             region=self._settings.region,
             price_version=self._prices.version,
         )
-        result = self._objection(request) or await self._perform(request, draft, deadline)
+        relay = Relay(sink, deadline, self._clock)
+        try:
+            result = self._objection(request) or await self._perform(request, draft, deadline, relay)
+        except SinkFailed as gone:
+            result = gone.failure()
+        draft.facts |= relay.facts()
         return draft.finish(result)
 
     def worst_microusd(self, request: SpeechRequest) -> int | None:
@@ -164,7 +177,9 @@ class QwenProvider:
     def _attempts(self, admission: Admission, deadline: Deadline) -> Attempts:
         return Attempts(self.name, admission=admission, deadline=deadline, policy=self._policy, clock=self._clock)
 
-    async def _perform(self, request: SpeechRequest, draft: Draft, deadline: Deadline) -> Speech | Failure:
+    async def _perform(
+        self, request: SpeechRequest, draft: Draft, deadline: Deadline, relay: Relay
+    ) -> Speech | Failure:
         match request.operation:
             case Operation.DESIGN:
                 return await self._design(request, draft, deadline)
@@ -174,7 +189,7 @@ class QwenProvider:
                 speaker = self._speaker(request)
         if isinstance(speaker, Failure):
             return speaker
-        result = await self._speaking.speak(request, speaker, draft, deadline)
+        result = await self._speaking.speak(request, speaker, draft, deadline, relay)
         if isinstance(result, Failure) and result.kind is ErrorKind.VOICE_NOT_FOUND:
             self._enrolment.forget(speaker.voice)
         return result
@@ -219,4 +234,4 @@ class QwenProvider:
         if made.reply is None or made.preview is None:
             return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the voice came without its preview")
         draft.replied(made.reply)
-        return accepted(made.preview, draft, arrived_s=made.reply.ended_s)
+        return draft.accepted(made.preview, arrived_s=made.reply.ended_s)

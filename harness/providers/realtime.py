@@ -1,13 +1,14 @@
 """A synthesis over DashScope's realtime WebSocket: what we say to it, and what comes of what it says (providers.md A4).
 
-All the text goes at once and the server splits it; sessions that are written to as an author types are not replayed.
+All the text goes at once, and the server splits it or not (see `Mode`); sessions that are written to as an author
+types are not replayed.
 """
 
 import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,6 +24,9 @@ __all__ = ["RealtimeSpeech", "Wish"]
 
 _RATE_HZ: Final = 24_000
 
+# "server_commit": the server splits the text as it sees fit; "commit": it is one response, as a file would be.
+Mode = Literal["server_commit", "commit"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -32,6 +36,7 @@ class Wish:
     voice: str
     language_type: str
     instructions: str | None
+    mode: Mode = "server_commit"
 
 
 class _Part(BaseModel):
@@ -119,16 +124,19 @@ class RealtimeSpeech(IncomingSpeech):
         wish = self._wish
         session = {
             "voice": wish.voice,
-            "mode": "server_commit",
+            "mode": wish.mode,
             "language_type": wish.language_type,
             "response_format": "pcm",
             "sample_rate": _RATE_HZ,
         } | ({"instructions": wish.instructions} if wish.instructions else {})
-        return [
-            {"event_id": str(uuid4()), "type": "session.update", "session": session},
-            {"event_id": str(uuid4()), "type": "input_text_buffer.append", "text": wish.text},
-            {"event_id": str(uuid4()), "type": "session.finish"},
+        events: list[dict[str, Any]] = [
+            {"type": "session.update", "session": session},
+            {"type": "input_text_buffer.append", "text": wish.text},
+            # What is not committed is not spoken, unless the server commits by itself.
+            *([{"type": "input_text_buffer.commit"}] if wish.mode == "commit" else []),
+            {"type": "session.finish"},
         ]
+        return [{"event_id": str(uuid4()), **event} for event in events]
 
     def _add(self, delta: str | None) -> None:
         try:
@@ -142,6 +150,8 @@ class RealtimeSpeech(IncomingSpeech):
         """The end of one response: the server splits a text into several, and each has its own bill."""
         if response.usage and response.usage.characters is not None:
             self.reported_chars = (self.reported_chars or 0) + response.usage.characters
+        for kind, count in (response.usage.tokens if response.usage else {}).items():
+            self.billed_tokens[kind] = self.billed_tokens.get(kind, 0) + count
         if response.status == "failed":
             self._failure = Failure(kind=ErrorKind.OVERLOADED, code="failed", detail="the response ended as failed")
         elif response.status == "incomplete":

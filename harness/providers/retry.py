@@ -1,20 +1,36 @@
 """Whether to try again, and how long to wait first. Decides only; the loop in attempts.py does the waiting."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from harness.errors import KINDS, Charge, ErrorKind
 from harness.exchanges import Failure
+from harness.providers.retry_budget import RetryBudget
 
-__all__ = ["RetryPolicy", "retry_after_s"]
+__all__ = ["NO_ADVICE", "Advice", "RetryPolicy", "advice_in", "retry_after_s"]
 
 # A call that costs nothing may be repeated whatever went wrong, but for what will be the same the next time.
 _SAME_AGAIN: Final = frozenset({ErrorKind.TOO_LARGE, ErrorKind.TLS, ErrorKind.TIMEOUT_TOTAL})
+# What a provider may ask us to try again that we would not by ourselves: a 409 or 425 of some gateway, which no code
+# explains. Never what a person has to mend, such as a key or a bill.
+_OPEN_TO_ADVICE: Final = frozenset({ErrorKind.BAD_REQUEST})
+_NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+
+
+class Advice(NamedTuple):
+    """What the provider itself says about another attempt; no source shows that either does (providers.md A7)."""
+
+    after_s: float | None = None  # when it wants to hear from us again
+    wanted: bool | None = None  # whether it wants to at all
+
+
+NO_ADVICE: Final = Advice()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +42,7 @@ class RetryPolicy:
     throttled_base_s: float = 4.0  # quotas are counted by the minute, so half a second would not do
     cap_s: float = 60.0
     random: Random = field(default_factory=Random)
+    budget: RetryBudget = field(default_factory=RetryBudget)  # of all requests that share this policy
 
     def wait_s(
         self,
@@ -33,7 +50,7 @@ class RetryPolicy:
         *,
         attempt: int,
         left_s: float,
-        retry_after_s: float | None = None,
+        advice: Advice = NO_ADVICE,
         sent: bool = True,
         creation: bool = False,
     ) -> float | None:
@@ -43,15 +60,16 @@ class RetryPolicy:
             failure: What the last attempt ended with.
             attempt: How many attempts were made, from 1.
             left_s: What the deadline still allows; a wait that would outlive it is not begun.
-            retry_after_s: When the provider wants to hear from us again.
+            advice: The provider's own.
             sent: Whether the request may have reached the provider.
             creation: It makes something that is billed and kept, and no idempotency key exists: repeated only
                 when the last attempt surely made nothing (providers.md A7).
         """
         facts = KINDS[failure.kind]
-        if not facts.retriable or (creation and sent and facts.charge is Charge.WORST):
+        can_help = facts.retriable or (advice.wanted is True and failure.kind in _OPEN_TO_ADVICE)
+        if not can_help or advice.wanted is False or (creation and sent and facts.charge is Charge.WORST):
             return None
-        return self._pause_s(failure.kind, attempt, left_s, retry_after_s)
+        return self._pause_s(failure.kind, attempt, left_s, advice.after_s)
 
     def free_wait_s(self, failure: Failure, *, attempt: int, left_s: float) -> float | None:
         """The same for a call that is not billed, such as fetching audio that is paid for."""
@@ -67,6 +85,12 @@ class RetryPolicy:
             base_s = self.throttled_base_s if kind is ErrorKind.RATE_LIMITED else self.base_s
             pause_s = self.random.uniform(0, min(self.cap_s, base_s * 2 ** (attempt - 1)))
         return pause_s if pause_s < left_s else None
+
+
+def advice_in(headers: Mapping[str, str], now: datetime) -> Advice:
+    """What a reply advises, by `X-Should-Retry` and the headers of `retry_after_s`."""
+    wanted = {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
+    return Advice(after_s=retry_after_s(headers, now), wanted=wanted)
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -88,11 +112,9 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _number(value: str | None) -> float | None:
-    try:
-        number = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+    # float() would take more than any header says: "1_0", "infinity", digits of every script.
+    match = _NUMBER.fullmatch(value.strip()) if value is not None else None
+    return float(match[0]) if match else None
 
 
 def _until(value: str | None, now: datetime) -> float | None:

@@ -21,7 +21,8 @@ class Event:
 
     name: str  # "message" where it has none
     data: str  # its data lines, joined by line feeds
-    status: int | None  # as a comment `:HTTP_STATUS/…` or a field `status:…` says
+    id: str | None = None  # as its own field says; the standard's "last event id" is not kept
+    status: int | None = None  # as a comment `:HTTP_STATUS/…` or a field `status:…` says
 
 
 class EventParser:
@@ -33,6 +34,7 @@ class EventParser:
         self._begun = False
         self._data: list[str] = []
         self._name = ""
+        self._id: str | None = None
         self._status: int | None = None
 
     def feed(self, piece: bytes) -> list[Event]:
@@ -69,7 +71,8 @@ class EventParser:
         """One line without its end."""
         if not line:
             if self._data:
-                events.append(Event(name=self._name or "message", data="\n".join(self._data), status=self._status))
+                name, data = self._name or "message", "\n".join(self._data)
+                events.append(Event(name=name, data=data, id=self._id, status=self._status))
             self._forget()
             return
         text = line.decode(errors="replace")
@@ -83,8 +86,10 @@ class EventParser:
             self._data.append(value)
         elif name == "event":
             self._name = value
+        elif name == "id":
+            self._id = value
         elif name == "status" and re.fullmatch(r"[1-5][0-9]{2}", value):
             self._status = int(value)
 
     def _forget(self) -> None:
-        self._data, self._name, self._status = [], "", None
+        self._data, self._name, self._id, self._status = [], "", None, None

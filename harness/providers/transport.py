@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.client_exceptions import UnixClientConnectorError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from harness.errors import ErrorKind
 
-__all__ = ["MEANINGS", "ForbiddenAddress", "Meaning", "Phase", "meaning_of"]
+__all__ = ["MEANINGS", "TROUBLES", "ForbiddenAddress", "Meaning", "Phase", "meaning_of"]
 
 
 class Phase(StrEnum):
@@ -59,6 +60,7 @@ _CUT = _always(ErrorKind.CONN_RESET, "the reply ended before it was complete")
 _GARBLED = _always(ErrorKind.BAD_RESPONSE, "the reply is not valid HTTP")
 _OURS = _always(ErrorKind.INTERNAL, "the request could not be built")
 
+TROUBLES: Final = (aiohttp.ClientError, OSError, HttpProcessingError)  # what a connection may raise
 MEANINGS: Final = MappingProxyType(
     {
         # Before a connection exists.
@@ -72,6 +74,7 @@ MEANINGS: Final = MappingProxyType(
         ssl.SSLError: _HANDSHAKE,
         aiohttp.ClientConnectorError: _BROKEN,  # refused, unreachable
         aiohttp.ClientProxyConnectionError: _BROKEN,
+        UnixClientConnectorError: _BROKEN,
         # While it is in use.
         asyncio.TimeoutError: _DEADLINE,  # ours: aiohttp's own are subclasses, found first
         aiohttp.SocketTimeoutError: _READ_LATE,
@@ -85,6 +88,7 @@ MEANINGS: Final = MappingProxyType(
         # The reply itself.
         aiohttp.ClientPayloadError: _CUT,
         ContentEncodingError: _GARBLED,  # a cause of the one above
+        HttpProcessingError: _GARBLED,  # of the parser; aiohttp means to wrap every one of them
         aiohttp.ClientResponseError: _GARBLED,
         aiohttp.ContentTypeError: _GARBLED,
         aiohttp.TooManyRedirects: _GARBLED,
@@ -103,7 +107,7 @@ MEANINGS: Final = MappingProxyType(
 )
 
 
-def meaning_of(error: aiohttp.ClientError | OSError) -> Meaning:
+def meaning_of(error: aiohttp.ClientError | OSError | HttpProcessingError) -> Meaning:
     """What `error` stands for: its own entry in the table, else that of its nearest ancestor."""
     telling: BaseException = error
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenAddress):

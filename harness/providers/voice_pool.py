@@ -4,7 +4,7 @@ The account is shared with production, so only what carries our name and is reme
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -30,16 +30,31 @@ class PoolVoice(NamedTuple):
     target_model: str | None
     made_at: str | None  # the provider's own words; the time zone is not documented
     owner: Owner
+    degraded: bool = False  # made in the provider's fallback mode, as far as we remember
 
 
-def sort_voices(listed: Iterable[AccountVoice], remembered: Mapping[str, VoiceKey], *, prefix: str) -> list[PoolVoice]:
-    """Each voice with its owner, those of the account first and in its order."""
+def sort_voices(
+    listed: Iterable[AccountVoice],
+    remembered: Mapping[str, VoiceKey],
+    *,
+    prefix: str,
+    degraded: Container[str] = frozenset(),
+) -> list[PoolVoice]:
+    """Each voice with its owner, those of the account first and in its order.
+
+    Args:
+        listed: Voices of the account.
+        remembered: Voices we made, by id.
+        prefix: What the names of our voices begin with.
+        degraded: Ids of those that were made in the provider's fallback mode.
+    """
     # The provider puts our name between the kind and the time: qwen-tts-vc-<name>-voice-<time>-<4 hex> (A5).
     ours = re.compile(rf"qwen-tts-v[cd]-{re.escape(prefix)}[0-9a-f]+-.*")
     found = []
     for voice in listed:
         owner = Owner.LEFT_OVER if ours.fullmatch(voice.voice_id) else Owner.OTHERS
-        found.append(PoolVoice(*voice, Owner.REPLAY if voice.voice_id in remembered else owner))
+        owner = Owner.REPLAY if voice.voice_id in remembered else owner
+        found.append(PoolVoice(*voice, owner, voice.voice_id in degraded))
     there = {voice.voice_id for voice in found}
     gone = [(voice_id, key) for voice_id, key in remembered.items() if voice_id not in there]
     return found + [PoolVoice(voice_id, key.target_model, None, Owner.GONE) for voice_id, key in gone]

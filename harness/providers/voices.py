@@ -34,6 +34,7 @@ class VoiceRegistry:
         self._path = path
         self._read_bytes = 0
         self._voices: dict[str, VoiceKey] = {}  # by provider's id, oldest first
+        self._fallbacks: dict[str, bool | None] = {}
 
     def get(self, key: VoiceKey) -> str | None:
         """The provider's id of the voice made last for `key`; None when there is none."""
@@ -44,15 +45,21 @@ class VoiceRegistry:
         self._refresh()
         return dict(self._voices)
 
-    def add(self, key: VoiceKey, voice_id: str, *, made_at: datetime) -> None:
-        """Record a voice durably."""
-        self._append({"event": "made", "voice_id": voice_id, "at": made_at.isoformat(), **asdict(key)})
+    def fallback_mode(self, voice_id: str) -> bool | None:
+        """Whether the provider made the voice in its degraded mode; None when it did not say (providers.md A5)."""
+        self._refresh()
+        return self._fallbacks.get(voice_id)
+
+    def add(self, key: VoiceKey, voice_id: str, *, made_at: datetime, fallback_mode: bool | None = None) -> None:
+        """Record a voice durably, and whether it was made in the provider's degraded mode."""
+        told = {"voice_id": voice_id, "at": made_at.isoformat(), "fallback_mode": fallback_mode}
+        self._append({"event": "made", **told, **asdict(key)})
 
     def remove(self, voice_id: str, *, removed_at: datetime) -> None:
         """Record durably that a voice is gone."""
         self._append({"event": "removed", "voice_id": voice_id, "at": removed_at.isoformat()})
 
-    def _append(self, event: dict[str, str]) -> None:
+    def _append(self, event: dict[str, str | bool | None]) -> None:
         line = json.dumps(event, ensure_ascii=True).encode() + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -82,9 +89,12 @@ class VoiceRegistry:
             voice_id = str(event["voice_id"])
             if event["event"] == "removed":
                 self._voices.pop(voice_id, None)
+                self._fallbacks.pop(voice_id, None)
             else:
                 names = ("account", "region", "target_model", "source")
                 self._voices[voice_id] = VoiceKey(**{name: str(event[name]) for name in names})
+                told = event.get("fallback_mode")
+                self._fallbacks[voice_id] = told if isinstance(told, bool) else None
         except (ValueError, KeyError, TypeError):
             # Half a line is what a crash leaves. The voice it named is found again in the provider's own list.
             log.warning("voice registry has a damaged line", extra={"file": self._path.name})

@@ -277,3 +277,50 @@ async def test_version_1_reports_errors_as_it_documents(standin: Standin) -> Non
 
     assert [(each.status_code, each.code) for each in found] == [(401, "InvalidApiKey"), (404, "ModelNotFound")]
     assert all(each.message and each.request_id for each in found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "code"),
+    [
+        ("bad-key", AuthenticationError, "InvalidApiKey"),
+        ("rate-quota", RateLimitError, "Throttling.RateQuota"),
+        ("model-gone", NotFoundError, "ModelNotFound"),
+        ("voice-storage", RateLimitError, "Throttling.AllocationQuota"),  # a 400, which it too decides by its code
+    ],
+)
+async def test_making_a_voice_fails_with_its_documented_errors(
+    standin: Standin, fault: str, error: type[DashScopeError], code: str
+) -> None:
+    standin.script.load({"faults": [{"fault": fault, "path": "*/customization"}]})
+
+    def make() -> Any:
+        with client(standin.base_url) as sdk, pytest.raises(DashScopeError) as raised:
+            sdk.audio.voice_design.create(parameters={}, **DESIGN)
+        return raised.value
+
+    raised = await in_thread(make)
+
+    assert (type(raised), raised.code) == (error, code)
+    assert standin.account.meter()["voices"] == 0
+
+
+async def test_a_voice_that_is_gone_is_told_to_who_deletes_it(standin: Standin) -> None:
+    def delete() -> Any:
+        with client(standin.base_url) as sdk, pytest.raises(BadRequestError) as raised:
+            sdk.audio.voice_design.delete("qwen-tts-vd-nobody-voice-20260301120000123-ab12", model=ENROLMENT)
+        return raised.value
+
+    assert "VoiceNotFound" in (await in_thread(delete)).code
+
+
+async def test_a_voice_of_another_model_is_an_error_of_the_session(standin: Standin) -> None:
+    def talk(session: Any) -> None:
+        session.update_session("qwen-tts-vc-mine-voice-20260301120000123-ab12")
+        session.finish()
+
+    events = await in_thread(lambda: realtime(standin.base_url, talk))
+
+    error = next(event["error"] for event in events if event["type"] == "error")
+    assert error["code"] == "invalid_value"
+    assert error["message"].endswith("is not supported.")
+    assert events[-1]["type"] == "session.finished"

@@ -195,6 +195,18 @@ async def test_trouble_is_raised_as_its_own_errors(
         await spoken(sdk)
 
 
+async def test_an_error_within_a_stream_is_its_last_event(standin: Standin, sdk: openai.AsyncOpenAI) -> None:
+    standin.script.load({"faults": [{"fault": "stream-error-event"}]})
+    async with sdk.audio.speech.with_streaming_response.create(
+        input=TEXT, model=MODEL, voice="Vivian", response_format="pcm", stream_format="sse"
+    ) as reply:
+        lines = [line async for line in reply.iter_lines() if line]
+
+    error = json.loads(lines[-1].removeprefix("data: "))
+    assert lines[-2] == "event: speech.audio.error"
+    assert (error["type"], error["error"]["code"]) == ("speech.audio.error", 500)
+
+
 async def test_its_own_retry_gets_what_it_asked_for(standin: Standin) -> None:
     standin.script.load({"faults": [{"fault": "platform-503", "retry_after": "0.01"}]})
     async with openai.AsyncOpenAI(api_key="sk-own", base_url=standin.base_url + "/v1", max_retries=1) as sdk:

@@ -49,6 +49,41 @@ def test_settings_are_looked_at_without_a_connection_and_without_showing_a_key(t
     assert not any(check.mark is Mark.BAD for check in checks)
 
 
+@pytest.mark.parametrize(
+    ("changes", "mark", "words"),
+    [
+        pytest.param({}, Mark.OK, "ap-southeast-1", id="as it is"),
+        pytest.param(
+            {"base_url": "https://dashscope.aliyuncs.com"}, Mark.BAD, "leads to cn-beijing", id="the address of another"
+        ),
+        pytest.param(
+            {"base_url": "https://w1.cn-beijing.maas.aliyuncs.com", "region": "cn-beijing"},
+            Mark.OK,
+            "cn-beijing",
+            id="a workspace",
+        ),
+        pytest.param({"region": "us-east-1"}, Mark.WARNING, "speech in us-east-1 is not documented", id="undocumented"),
+        pytest.param({"base_url": NOWHERE}, Mark.OK, "ap-southeast-1", id="a stand-in"),
+    ],
+)
+def test_address_and_region_belong_together(tmp_path: Path, changes: dict[str, str], mark: Mark, words: str) -> None:
+    qwen = QwenSettings.model_validate({"api_key": CANARY, **changes})
+
+    check = by_name(check_settings(some_settings(tmp_path, qwen=qwen), today=TODAY))["qwen region"]
+
+    assert check.mark is mark
+    assert words in check.words
+
+
+def test_a_model_that_cannot_speak_with_its_voices_is_bad(tmp_path: Path) -> None:
+    qwen = QwenSettings(api_key=SecretStr(CANARY), clone_model="qwen3-tts-vd-2026-01-26")
+
+    check = by_name(check_settings(some_settings(tmp_path, qwen=qwen), today=TODAY))["model for clone voices"]
+
+    assert check.mark is Mark.BAD
+    assert "CUTOVER_QWEN__CLONE_MODEL" in check.words
+
+
 def test_two_keys_can_be_told_apart(tmp_path: Path) -> None:
     words = {
         by_name(check_settings(some_settings(tmp_path, qwen=QwenSettings(api_key=SecretStr(key))), today=TODAY))[
@@ -221,9 +256,22 @@ async def test_a_word_is_spoken_only_after_its_price_was_agreed_to(tmp_path: Pat
         )
         checks = [await smoke("qwen", settings, clock=SystemClock(), announce=announce) for _ in range(2)]
 
-    assert prices == [60, 60]  # six characters at $0.10 per 10 000
+    assert prices == [200, 200]  # 18 characters, two of them Han, at $0.10 per 10 000
     assert [check.mark for check in checks] == [Mark.SKIPPED, Mark.OK]
-    assert "$0.000060" in checks[1].words
+    assert "$0.000200" in checks[1].words
+
+
+async def test_a_provider_that_counts_other_than_we_do_is_pointed_out(tmp_path: Path) -> None:
+    async with running_qwen(QwenOptions(time_scale=0.001, scenario="costly")) as qwen:
+        settings = some_settings(
+            tmp_path,
+            qwen=QwenSettings(base_url=qwen.base_url, api_key=SecretStr("sk-stand-in")),
+            allow_hosts=frozenset(url.removeprefix("http://") for url in (qwen.base_url, qwen.audio_url or "")),
+        )
+        check = await smoke("qwen", settings, clock=SystemClock(), announce=lambda _: True)
+
+    assert check.mark is Mark.WARNING
+    assert "60 characters were billed where we count 20" in check.words
 
 
 async def test_a_word_that_fails_is_bad(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ async def test_the_price_of_a_word_is_told_first_and_nothing_sent_without_yes(st
     agreed, _ = await run("--smoke", "--yes", "--json")
 
     assert status == 0
-    assert "One word at qwen costs at most $0.000060." in result.stderr
+    assert "One word at qwen costs at most $0.000200." in result.stderr
     marks = [{row["name"]: row["mark"] for row in json.loads(each.stdout)["checks"]} for each in (result, agreed)]
     assert [found["qwen speech"] for found in marks] == ["skipped", "ok"]
     assert [found["modal speech"] for found in marks] == ["skipped", "ok"]

@@ -108,6 +108,30 @@ async def test_the_list_is_also_there_for_people_and_names_the_next_command(home
     assert "1 voices, 0 to clear away" in result.stderr
 
 
+async def test_voices_of_others_are_counted_and_shown_only_when_asked_for(home: Path) -> None:
+    ours = await a_kept_voice(home)
+    (home / "voices.jsonl").rename(home / "elsewhere.jsonl")
+
+    # Under another prefix the same voice is somebody else's.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUTOVER_QWEN__VOICE_PREFIX", "other")
+        silent, shown, cleared = await run("list"), await run("list", "--all"), await run("gc", "--yes")
+
+    assert silent.stdout == ""
+    assert "0 voices, 0 to clear away; 1 of others" in silent.stderr
+    assert ours in shown.stdout
+    assert cleared.stdout == ""
+    assert list(await owners()) == [ours]
+
+
+async def test_a_voice_of_the_degraded_mode_is_marked(home: Path) -> None:
+    voice = await a_kept_voice(home)
+    registry = VoiceRegistry(home / "voices.jsonl")
+    registry.add(registry.all()[voice], voice, made_at=NOON, fallback_mode=True)
+
+    assert "made in degraded mode" in (await run("list")).stdout
+
+
 async def test_an_account_that_cannot_be_listed_is_told_in_a_sentence(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,3 +45,13 @@ def test_lots_are_spread_evenly() -> None:
     assert sum(lots) / len(lots) == pytest.approx(0.5, abs=0.02)
     assert min(lots) >= 0.0
     assert max(lots) < 1.0
+
+
+def test_a_reset_makes_every_content_new_again() -> None:
+    calls = Calls(1)
+    first = calls.next("a")
+    calls.next("a")
+
+    calls.reset()
+
+    assert calls.next("a") == first

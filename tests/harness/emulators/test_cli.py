@@ -84,6 +84,11 @@ def test_a_port_in_use_is_one_sentence_and_status_2() -> None:
         pytest.param(["--port", "0", "--audio-port", "9"], {"audio_port": 9}, id="a free port and a chosen one"),
         pytest.param(["--max-chars", "0"], {"max_chars": None}, id="any length"),
         pytest.param(["--retired", "a", "--retired", "b"], {"retired": frozenset("ab")}, id="two retired models"),
+        pytest.param(
+            ["--region", "cn-beijing", "--region-key", "cn-beijing=sk-1"],
+            {"region": "cn-beijing", "region_keys": frozenset({("cn-beijing", "sk-1")})},
+            id="a key of a region",
+        ),
         pytest.param(["--scenario", "slow", "--seed", "7"], {"scenario": "slow", "seed": 7}, id="a scenario"),
     ],
 )
@@ -101,6 +106,36 @@ def test_what_is_typed_is_what_the_stand_in_gets(
     CliRunner().invoke(emulate, ["qwen", *arguments])
 
     assert {name: getattr(given[0], name) for name in options} == options
+
+
+@pytest.mark.parametrize("text", ["sk-1", "=sk-1", "cn-beijing="])
+def test_a_key_without_its_region_is_wrong_use(text: str) -> None:
+    result = CliRunner().invoke(emulate, ["qwen", "--region-key", text])
+
+    assert result.exit_code == 2
+    assert "write it as REGION=KEY" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["qwen", "--audio-port", "0"], "CUTOVER_QWEN__ALLOW_VOICE_CREATION=1", id="voices may be made"),
+        pytest.param(["qwen", "--audio-port", "0"], "CUTOVER_QWEN__API_KEY=sk-stand-in", id="any key"),
+        pytest.param(
+            ["qwen", "--audio-port", "0", "--api-key", "sk-mine"], "CUTOVER_QWEN__API_KEY=sk-mine", id="the key it asks"
+        ),
+        pytest.param(
+            ["modal", "--key", "wk-1", "--secret", "ws-1"],
+            "CUTOVER_MODAL__KEY=wk-1 CUTOVER_MODAL__SECRET=ws-1",
+            id="both halves",
+        ),
+    ],
+)
+def test_the_advice_names_every_setting_that_makes_it_work(arguments: list[str], words: str) -> None:
+    status, errors = finished(started(*arguments, "--port", "0", "--until-stdin-closes"))
+
+    assert status == 0
+    assert words in errors
 
 
 def test_half_a_key_is_wrong_use() -> None:

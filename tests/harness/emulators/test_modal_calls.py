@@ -52,3 +52,12 @@ async def test_the_oldest_calls_give_way(calls: FunctionCalls, monkeypatch: pyte
         calls.keep(call)
 
     assert [calls.find(call.id) for call in kept] == [None, kept[1], kept[2]]
+
+
+async def test_a_reset_forgets_every_call(calls: FunctionCalls) -> None:
+    call = a_call(calls)
+    calls.keep(call)
+
+    calls.reset()
+
+    assert calls.find(call.id) is None

@@ -91,3 +91,15 @@ def test_everything_is_scaled() -> None:
     place = some_containers(clock, time_scale=0.01).admit(10.0)
 
     assert 0.78 <= place.due_s <= 1.18
+
+
+def test_a_reset_makes_them_cold_again() -> None:
+    clock = FakeClock()
+    containers = some_containers(clock)
+    clock.advance(containers.admit(1.0).due_s)
+    warm = containers.admit(1.0)
+
+    containers.reset()
+
+    assert not warm.waited_for_start
+    assert containers.admit(1.0).waited_for_start

@@ -103,3 +103,15 @@ async def test_a_model_nobody_measured_is_refused() -> None:
     async with Studio() as studio:
         with pytest.raises(UsageError, match="no measured latency"):
             GpuWork(ModalOptions(model="tiny"), account=Account(None), studio=studio, clock=FakeClock())
+
+
+async def test_a_reset_begins_cold_without_jobs_and_with_the_first_take(bench: Bench) -> None:
+    first = bench.work.design("Hello.", "en", "A calm voice.")
+    bench.work.calls.keep(first)
+
+    bench.work.reset()
+
+    again = bench.work.design("Hello.", "en", "A calm voice.")
+    assert bench.work.calls.find(first.id) is None
+    assert again.headers["X-Cold-Start"] == "1"
+    assert await again.wav == await first.wav

@@ -53,3 +53,13 @@ def test_a_burst_is_named_before_the_minute_is_full() -> None:
     quota = Quota(QwenOptions(requests_per_minute=180, ramp_factor=2.0), FakeClock())
 
     assert [quota.excess("a") for _ in range(11)] == [None] * 10 + [Excess.BURST]
+
+
+def test_a_reset_makes_every_quota_whole() -> None:
+    quota = Quota(QwenOptions(requests_per_minute=1, requests_per_second=1, ramp_factor=9.0), FakeClock())
+    before = [quota.excess("a") for _ in range(2)]
+
+    quota.reset()
+
+    assert before == [None, Excess.RATE]
+    assert quota.excess("a") is None

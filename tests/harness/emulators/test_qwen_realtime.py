@@ -227,3 +227,23 @@ async def test_a_voice_made_for_the_realtime_model_speaks_there_alone(qwen: Call
 
     assert [message["type"] for message in here] == ["session.created", "session.updated", "session.finished"]
     assert elsewhere[1]["error"]["message"] == f"The requested voice '{voice}' is not supported."
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [("stream-no-end", "response.audio.delta"), ("stream-error-event", "error"), ("stream-error-data", "error")],
+)
+async def test_a_session_can_end_in_the_middle_of_a_response(qwen: Caller, fault: str, last: str) -> None:
+    await qwen.post("/_standin/faults", {"faults": [{"fault": fault, "path": "*/realtime"}]})
+
+    messages = await heard(qwen, an_update(), an_append("Good morning to all of you. "), FINISH)
+
+    assert messages[-1]["type"] == last
+    assert "session.finished" not in kinds(messages)
+
+
+async def test_a_session_can_be_cut(qwen: Caller) -> None:
+    await qwen.post("/_standin/faults", {"faults": [{"fault": "stream-cut", "path": "*/realtime"}]})
+
+    with pytest.raises(AssertionError):  # the helper's own: no close frame came
+        await heard(qwen, an_update(), an_append("Good morning to all of you. "), FINISH)

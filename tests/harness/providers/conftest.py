@@ -87,12 +87,14 @@ def open_qwen(
 def open_modal(
     stack: AsyncExitStack, clock: FakeClock, prices: PriceList, references: BlobStore
 ) -> Callable[..., Awaitable[ModalProvider]]:
-    async def open_(base: str, **settings: Any) -> ModalProvider:
+    async def open_(
+        base: str | None, *, also: tuple[str, ...] = (), clock: Clock = clock, **settings: Any
+    ) -> ModalProvider:
         provider = ModalProvider(
             ModalSettings(base_url=base, key=SecretStr(f"wk-{CANARY}"), secret=SecretStr(f"ws-{CANARY}"), **settings),
             prices=prices,
             references=references,
-            allow_hosts={URL(base).authority},
+            allow_hosts={*([URL(base).authority] if base else []), *also},
             clock=clock,
             random=Random(1),
         )

@@ -101,11 +101,14 @@ def sends(body: bytes, status: int = 200, content_type: str = "audio/wav", **hea
     return answer
 
 
-def streams(*pieces: bytes, gap_s: float = 0.0, then: str = "end") -> Handler:
+EVENTS = "text/event-stream;charset=UTF-8"
+
+
+def streams(*pieces: bytes, gap_s: float = 0.0, then: str = "end", content_type: str = EVENTS) -> Handler:
     """Answer with server-sent events, piece by piece, and then end, reset the connection or hang."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream;charset=UTF-8"})
+        response = web.StreamResponse(headers={"Content-Type": content_type})
         await response.prepare(request)
         for piece in pieces:
             await response.write(piece)
@@ -114,6 +117,21 @@ def streams(*pieces: bytes, gap_s: float = 0.0, then: str = "end") -> Handler:
             request.transport.close()
         elif then == "hang":
             await hangs()(request)
+        return response
+
+    return answer
+
+
+def speaks_until_left(piece: bytes, *, content_type: str = EVENTS) -> Handler:
+    """Answer with the same piece again and again as long as the client is there."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": content_type})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while request.transport is not None:
+                await response.write(piece)
+                await SystemClock().sleep(0.005)
         return response
 
     return answer
@@ -215,6 +233,32 @@ def a_wav(
         "<4sI4s4sIHHIIHH", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate_hz, rate_hz * 2, 2, 16
     )
     return head + struct.pack("<4sI", b"data", size) + data
+
+
+class Audience:
+    """A sink that keeps what it hears and when; takes its time, or leaves during one of its writes."""
+
+    def __init__(self, *, takes_s: float = 0.0, leaves_at: int | None = None, error: Exception | None = None) -> None:
+        self.rates_hz: list[int] = []
+        self.pieces: list[bytes] = []
+        self.heard_at_s: list[float] = []
+        self._takes_s = takes_s
+        self._leaves_at = leaves_at
+        self._error = error or ConnectionResetError("Cannot write to closing transport")
+
+    @property
+    def pcm(self) -> bytes:
+        return b"".join(self.pieces)
+
+    async def begin(self, *, rate_hz: int) -> None:
+        self.rates_hz.append(rate_hz)
+
+    async def write(self, pcm: bytes) -> None:
+        if len(self.pieces) == self._leaves_at:
+            raise self._error
+        self.pieces.append(pcm)
+        self.heard_at_s.append(SystemClock().monotonic())
+        await SystemClock().sleep(self._takes_s)
 
 
 class Till:

@@ -181,3 +181,12 @@ def test_an_unsafe_base_address_is_told_with_its_variable(value: str, told: str)
         base_url(value, "CUTOVER_QWEN__BASE_URL", frozenset())
 
     assert told in str(refused.value)
+
+
+def test_more_origins_of_the_provider_are_reached_and_nothing_beside_them() -> None:
+    more = URL("https://acme--tts-clone.modal.run")
+    addresses = Addresses(origin=URL("https://acme--tts.modal.run"), hosts=None, allow_hosts=(), origins=(more,))
+
+    assert addresses.refusal(more / "x") is None
+    assert addresses.refusal(URL("https://acme--tts-design.modal.run")) == "its host is not on the list"
+    assert addresses.refusal(URL("http://acme--tts-clone.modal.run")) == "it is not encrypted"

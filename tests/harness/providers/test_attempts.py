@@ -10,7 +10,7 @@ from harness.errors import ErrorKind
 from harness.exchanges import Failure
 from harness.providers.attempts import Answer, Attempts
 from harness.providers.base import Admission, Deadline, PaidCall
-from harness.providers.retry import RetryPolicy
+from harness.providers.retry import Advice, RetryPolicy
 from tests.harness.providers.stubs import Till
 
 Send = Callable[[], Awaitable[Answer[str]]]
@@ -43,7 +43,7 @@ def answering(*answers: Answer[str], clock: FakeClock | None = None, taking_s: f
 
 DONE: Answer[str] = Answer(result="audio", microusd=70, basis="reported characters")
 OVERLOADED: Answer[str] = Answer(result=failed(ErrorKind.OVERLOADED))
-THROTTLED: Answer[str] = Answer(result=failed(ErrorKind.RATE_LIMITED), retry_after_s=2.0)
+THROTTLED: Answer[str] = Answer(result=failed(ErrorKind.RATE_LIMITED), advice=Advice(after_s=2.0))
 
 
 async def test_a_call_is_admitted_then_sent_then_settled_at_its_exact_cost(clock: FakeClock) -> None:
@@ -340,3 +340,17 @@ async def test_speech_that_was_heard_in_part_is_not_said_again_and_stays_at_its_
 
     assert result == throttled.result
     assert till.amounts == [None]
+
+
+async def test_all_requests_share_one_budget_of_retries(clock: FakeClock) -> None:
+    policy = RetryPolicy(max_attempts=3, random=Random(1))
+    made = [
+        Attempts("qwen", admission=Till(), deadline=Deadline(clock, 1e6), policy=policy, clock=clock) for _ in range(50)
+    ]
+
+    await asyncio.gather(*(attempts.pay("speak", answering(OVERLOADED), worst_microusd=1) for attempts in made))
+
+    assert sum(attempts.count for attempts in made) == 50 + 50 // 5 + 3
+    refused = [attempts for attempts in made if attempts.retries_refused]
+    assert len(refused) >= 40
+    assert all(attempts.count < 3 for attempts in refused)

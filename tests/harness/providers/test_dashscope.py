@@ -154,7 +154,7 @@ async def test_retry_after_is_handed_on(open_api: OpenApi, deadline: Deadline) -
             for _ in range(2)
         ]
 
-    assert [answer.retry_after_s for answer in answers] == [3.0, 7.0]
+    assert [answer.advice.after_s for answer in answers] == [3.0, 7.0]
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,15 @@ PIECE = (
     b'data:{"output":{"finish_reason":"null","audio":{"data":"AQACAA==","expires_at":1753403234,"id":"audio_r1"}},'
     b'"usage":{"characters":8},"request_id":"r1"}\n\n'
 )
+NEXT = PIECE.replace(b"id:1", b"id:2")
 LAST = (
-    b"id:2\nevent:result\n:HTTP_STATUS/200\n"
+    b"id:3\nevent:result\n:HTTP_STATUS/200\n"
     b'data:{"output":{"finish_reason":"stop","audio":{"expires_at":1753489635,"id":"audio_r1","data":"",'
     b'"url":"http://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/x.wav?Expires=1"}},'
     b'"usage":{"characters":21},"request_id":"r1"}\n\n'
 )
 ERROR = (
-    b"id:2\nevent:error\n:HTTP_STATUS/429\n"
+    b"id:3\nevent:error\n:HTTP_STATUS/429\n"
     b'data:{"code":"Throttling.RateQuota","message":"Requests rate limit exceeded.","request_id":"r1"}\n\n'
 )
 BARE_ERROR = (
@@ -50,7 +51,7 @@ def problem_of(*pieces: bytes) -> Failure:
 
 
 def test_a_whole_stream_is_its_samples_its_bill_and_its_end() -> None:
-    stream = a_stream(PIECE, PIECE, LAST)
+    stream = a_stream(PIECE, NEXT, LAST)
 
     assert stream.problem is None
     assert bytes(stream.pcm.data) == b"\x01\x00\x02\x00" * 2
@@ -70,7 +71,7 @@ async def test_each_piece_keeps_the_moment_it_arrived() -> None:
     clock = FakeClock()
     stream = SpeechStream(clock, private=())
     began_s = clock.monotonic()
-    for piece in (PIECE, PIECE, LAST):
+    for piece in (PIECE, NEXT, LAST):
         await clock.sleep(0.5)
         stream.feed(piece)
 
@@ -165,3 +166,28 @@ def test_a_broken_connection_means_what_the_stream_had_come_to(
 def test_it_was_heard_from_its_first_sample_on() -> None:
     assert not a_stream(ERROR).heard
     assert a_stream(PIECE).heard
+
+
+def test_an_event_that_comes_twice_is_heard_once_and_noted() -> None:
+    stream = a_stream(PIECE, PIECE, LAST)
+
+    assert (stream.problem, len(stream.pcm.data), stream.facts()["repeated_events"]) == (None, 4, 1)
+
+
+def test_two_pieces_of_one_number_are_both_heard_when_they_differ() -> None:
+    stream = a_stream(PIECE, PIECE.replace(b"AQACAA==", b"AwAEAA=="), LAST)
+
+    assert (stream.problem, len(stream.pcm.data)) == (None, 8)
+
+
+def test_a_piece_that_comes_after_its_successor_ruins_the_speech() -> None:
+    problem = problem_of(PIECE.replace(b"id:1", b"id:2"), PIECE, LAST)
+
+    assert (problem.kind, problem.detail) == (ErrorKind.TRUNCATED_AUDIO, "event 1 came after event 2")
+
+
+@pytest.mark.parametrize("name", [b"", b"id\n", b"id:\n", b"id:abc\n", b"id:99999999999999999999\n"])
+def test_events_without_a_number_are_taken_as_they_come(name: bytes) -> None:
+    first = PIECE.replace(b"id:1\n", name)
+
+    assert a_stream(first, first.replace(b"AQACAA==", b"AwAEAA=="), LAST).problem is None

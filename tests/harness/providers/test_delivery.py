@@ -1,3 +1,4 @@
+import array
 import struct
 
 import pytest
@@ -133,3 +134,15 @@ def test_chunks_before_the_samples_are_stepped_over() -> None:
     note = struct.pack("<4sI", b"LIST", 5) + b"hello\0"  # odd sizes are padded
 
     assert isinstance(accept(body[:36] + note + body[36:]), Delivery)
+
+
+@pytest.mark.parametrize("silent", [0, 1, 511, 512, 513, 6_000])
+@pytest.mark.parametrize("level", [33, -33, -32_768])
+def test_the_first_sound_is_found_to_the_sample(silent: int, level: int) -> None:
+    samples = array.array("h", [32, -32] * (silent // 2) + [0] * (silent % 2) + [level] + [0] * 700)
+    head = a_wav(0.0, declared_bytes=2 * len(samples))
+
+    delivery = accept(head + samples.tobytes())
+
+    assert isinstance(delivery, Delivery)
+    assert delivery.leading_silence_s == silent / 24_000

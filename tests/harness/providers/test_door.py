@@ -26,6 +26,7 @@ from tests.harness.providers.stubs import (
     hangs,
     says,
     sends,
+    speaks_until_left,
     streams,
 )
 
@@ -166,6 +167,21 @@ async def test_a_server_that_speaks_no_tls_is_told_as_such(open_door: OpenDoor, 
             ErrorKind.CONN_RESET,
             id="no last chunk",
         ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n", "close", ErrorKind.BAD_RESPONSE, id="long head"
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 100_000 + b"\r\n", "close", ErrorKind.BAD_RESPONSE, id="many headers"
+        ),
+        pytest.param(
+            OK_HEAD + b"Content-Length: ten\r\n\r\nabc", "close", ErrorKind.BAD_RESPONSE, id="a length in words"
+        ),
+        pytest.param(
+            OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n",
+            "close",
+            ErrorKind.BAD_RESPONSE,
+            id="a chunk of zz bytes",
+        ),
         pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "close", ErrorKind.BAD_RESPONSE, id="no HTTP at all"),
         pytest.param(
             OK_HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!",
@@ -210,6 +226,18 @@ async def test_a_body_that_drips_is_given_up_although_it_is_never_silent(open_do
 
         assert clock.monotonic() - began_s < 2.0
     assert fault == Fault(kind=ErrorKind.TIMEOUT_READ, detail="the reply only dripped", sent=True)
+
+
+async def test_a_head_that_drips_is_given_up_although_it_is_never_silent(open_door: OpenDoor) -> None:
+    clock = SystemClock()
+    async with a_raw_server(b"\r\n\r\n" + OK_HEAD + b"X: " + b"x" * 500, gap_s=0.01) as base:
+        door = await open_door(base, connect_timeout_s=0.05, read_timeout_s=0.05, door_clock=clock)
+        began_s = clock.monotonic()
+
+        fault = await door.send("GET", URL(base) / "x", deadline=Deadline(clock, 5.0))
+
+        assert clock.monotonic() - began_s < 2.0
+    assert fault == Fault(kind=ErrorKind.TIMEOUT_READ, detail="the head of the reply only dripped", sent=True)
 
 
 async def test_a_connection_that_never_comes_about_is_given_up_in_time(
@@ -355,9 +383,13 @@ async def test_a_listener_gets_each_piece_as_it_arrives_and_headers_go_along(
     open_door: OpenDoor, deadline: Deadline
 ) -> None:
     pieces: list[bytes] = []
+
+    async def listen(content_type: str, piece: bytes) -> None:
+        pieces.append(piece)
+
     async with a_server(streams(b"data:a\n\n", b"data:b\n\n", gap_s=0.03)) as server:
         door = await open_door(server.url)
-        reply = await door.send("GET", URL(server.url), deadline=deadline, headers={"X-A": "1"}, listener=pieces.append)
+        reply = await door.send("GET", URL(server.url), deadline=deadline, headers={"X-A": "1"}, listener=listen)
 
     assert pieces == [b"data:a\n\n", b"data:b\n\n"]
     assert isinstance(reply, Reply)
@@ -367,20 +399,66 @@ async def test_a_listener_gets_each_piece_as_it_arrives_and_headers_go_along(
 
 async def test_a_listener_keeps_what_came_before_the_connection_broke(open_door: OpenDoor, deadline: Deadline) -> None:
     pieces: list[bytes] = []
+
+    async def listen(content_type: str, piece: bytes) -> None:
+        pieces.append(piece)
+
     async with a_server(streams(b"data:a\n\n", gap_s=0.03, then="reset")) as server:
         door = await open_door(server.url)
-        fault = await door.send("GET", URL(server.url), deadline=deadline, listener=pieces.append)
+        fault = await door.send("GET", URL(server.url), deadline=deadline, listener=listen)
 
     assert pieces == [b"data:a\n\n"]
     assert isinstance(fault, Fault)
     assert fault.kind is ErrorKind.CONN_RESET
 
 
+async def test_a_listener_who_takes_its_time_does_not_make_the_reply_a_dripping_one(
+    open_door: OpenDoor, deadline: Deadline
+) -> None:
+    async def listen(content_type: str, piece: bytes) -> None:
+        await SystemClock().sleep(0.06)
+
+    async with a_server(streams(b"a", b"b", b"c", gap_s=0.01)) as server:
+        door = await open_door(server.url, door_clock=SystemClock(), read_timeout_s=0.05)
+        reply = await door.send("GET", URL(server.url), deadline=deadline, listener=listen)
+
+    assert isinstance(reply, Reply), reply
+    assert reply.body == b"abc"
+
+
+async def test_a_listener_hears_nothing_of_a_refusal(open_door: OpenDoor, deadline: Deadline) -> None:
+    pieces: list[bytes] = []
+
+    async def listen(content_type: str, piece: bytes) -> None:
+        pieces.append(piece)
+
+    async with a_server(says({"code": "Throttling"}, 429)) as server:
+        door = await open_door(server.url)
+        reply = await door.send("GET", URL(server.url), deadline=deadline, listener=listen)
+
+    assert isinstance(reply, Reply)
+    assert (reply.status, pieces) == (429, [])
+
+
+async def test_what_a_listener_raises_comes_out_of_the_door(open_door: OpenDoor, deadline: Deadline) -> None:
+    async def listen(content_type: str, piece: bytes) -> None:
+        raise LookupError(content_type)
+
+    async with a_server(speaks_until_left(b"data:a\n\n")) as server:  # cannot be left while a connection is open
+        door = await open_door(server.url)
+        with pytest.raises(LookupError, match="text/event-stream"):
+            await door.send("GET", URL(server.url), deadline=deadline, listener=listen)
+
+
 async def test_a_listener_hears_nothing_beyond_the_cap(open_door: OpenDoor, deadline: Deadline) -> None:
     pieces: list[bytes] = []
+
+    async def listen(content_type: str, piece: bytes) -> None:
+        pieces.append(piece)
+
     async with a_server(streams(b"x" * 60, b"y" * 60, gap_s=0.03)) as server:
         door = await open_door(server.url, max_reply_bytes=100)
-        fault = await door.send("GET", URL(server.url), deadline=deadline, listener=pieces.append)
+        fault = await door.send("GET", URL(server.url), deadline=deadline, listener=listen)
 
     assert pieces == [b"x" * 60]
     assert isinstance(fault, Fault)
@@ -438,7 +516,7 @@ async def talked(open_door: OpenDoor, server: Script, deadline: Deadline, **limi
     """What comes of a talk that ends with the line "bye"."""
     lines: list[str] = []
 
-    def interlocutor(line: str) -> list[str] | None:
+    async def interlocutor(line: str) -> list[str] | None:
         lines.append(line)
         return None if line == "bye" else [f"{line}?"]
 
@@ -508,9 +586,12 @@ async def test_no_handshake_follows_a_redirect(open_door: OpenDoor, deadline: De
 
 
 async def test_no_conversation_with_a_forbidden_address(open_door: OpenDoor, deadline: Deadline) -> None:
+    async def silent(_: str) -> None:
+        return None
+
     door = await open_door("http://127.0.0.1:9")
     with connections() as made:
-        fault = await door.talk(URL("https://example.com"), deadline=deadline, interlocutor=lambda _: None)
+        fault = await door.talk(URL("https://example.com"), deadline=deadline, interlocutor=silent)
 
     assert isinstance(fault, Fault)
     assert (fault.sent, made) == (False, [])

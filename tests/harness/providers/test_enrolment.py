@@ -10,6 +10,7 @@ from yarl import URL
 
 from harness.clock import FakeClock, SystemClock
 from harness.config import QwenSettings
+from harness.emulators.server import Standin, running_qwen
 from harness.errors import ErrorKind
 from harness.exchanges import Failure
 from harness.providers.attempts import Attempts
@@ -25,7 +26,7 @@ from harness.store.blobs import BlobStore
 from tests.builders import NOON, a_voice
 from tests.harness.providers.stubs import Handler, Script, Till, a_server, a_wav, drops, says, sends
 
-Open = Callable[[Script], Awaitable[Enrolment]]
+Open = Callable[[Script | Standin], Awaitable[Enrolment]]
 MADE: dict[str, Any] = {"output": {"voice": "v-1"}, "request_id": "r1"}
 
 
@@ -43,9 +44,10 @@ def open_enrolment(
     references: BlobStore,
     registry: VoiceRegistry,
 ) -> Open:
-    async def open_(server: Script) -> Enrolment:
+    async def open_(server: Script | Standin) -> Enrolment:
+        url = server.url if isinstance(server, Script) else server.base_url
         return Enrolment(
-            DashScope(await open_door(server.url), URL(server.url), QwenSettings(), clock),
+            DashScope(await open_door(url), URL(url), QwenSettings(), clock),
             QwenSettings(allow_voice_creation=True),
             account="acme",
             prices=prices,
@@ -122,6 +124,34 @@ async def test_a_design_is_made_of_its_description_and_says_the_probe_when_nothi
     assert told.new.preview_text == "Guten Tag."
 
 
+@pytest.mark.parametrize(
+    ("language", "preview_text", "sent"),
+    [
+        pytest.param("fr", "Bonjour.", "fr", id="a language that is told"),
+        pytest.param(None, "Good morning.", "en", id="Latin letters"),
+        pytest.param(None, "Сегодня хорошо.", "ru", id="Cyrillic letters"),
+        pytest.param(None, None, "en", id="the probe"),
+    ],
+)
+async def test_a_design_is_always_told_its_language_since_none_means_chinese_there(
+    open_enrolment: Open, language: str | None, preview_text: str | None, sent: str
+) -> None:
+    async with a_server(says(MADE)) as server:
+        enrolment = await open_enrolment(server)
+        recipe = await enrolment.recipe(a_voice(VoiceKind.DESIGN), language=language, preview_text=preview_text)
+
+    assert isinstance(recipe, Recipe)
+    assert recipe.new.language == sent
+
+
+async def test_a_clone_without_a_language_leaves_it_open(open_enrolment: Open, anna: Voice) -> None:
+    async with a_server(says(MADE)) as server:
+        recipe = await (await open_enrolment(server)).recipe(anna, language=None, preview_text=None)
+
+    assert isinstance(recipe, Recipe)
+    assert recipe.new.language is None
+
+
 async def test_every_recipe_has_a_name_of_its_own_that_the_provider_accepts(open_enrolment: Open, anna: Voice) -> None:
     async with a_server(says(MADE)) as server:
         enrolment = await open_enrolment(server)
@@ -187,6 +217,42 @@ async def test_a_voice_that_was_prepared_is_remembered(
 
         assert enrolment.find(anna) == voice_id == "v-1"
     assert registry.all() == {"v-1": key_of(anna)}
+
+
+async def test_a_voice_of_the_degraded_mode_is_recorded_as_one_and_told(
+    open_enrolment: Open,
+    anna: Voice,
+    deadline: Deadline,
+    clock: FakeClock,
+    registry: VoiceRegistry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    output = {**MADE["output"], "fallback_mode": True, "fallback_reason": "no_valid_asr_segments"}
+    async with a_server(says({**MADE, "output": output})) as server:
+        enrolment = await open_enrolment(server)
+        attempts = attempts_of(Till(), deadline, clock)
+
+        await enrolment.prepare(await a_recipe(enrolment, anna), attempts=attempts, deadline=deadline)
+
+    assert registry.fallback_mode("v-1") is True
+    assert "voice was made in degraded mode" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["reset-after", "cut"])
+async def test_a_voice_that_the_stand_in_made_before_it_hung_up_is_found_and_paid_for_once(
+    open_enrolment: Open, references: BlobStore, deadline: Deadline, clock: FakeClock, fault: str
+) -> None:
+    reference = Reference(sha256=references.put(a_wav(5.0), "wav"), transcript="I am Anna.")
+    anna = a_voice(VoiceKind.CLONE, reference=reference)
+    async with running_qwen() as standin:
+        standin.script.load({"faults": [{"fault": fault, "path": "*customization"}]})
+        enrolment = await open_enrolment(standin)
+        attempts = attempts_of(Till(), deadline, clock)
+
+        made = await enrolment.prepare(await a_recipe(enrolment, anna), attempts=attempts, deadline=deadline)
+
+        assert list(standin.account.voices) == [made]
+        assert standin.account.meter()["billed"] == {"qwen-voice-enrollment": {"voices": 1}}
 
 
 async def test_a_throttled_creation_is_sent_again_under_the_same_name(

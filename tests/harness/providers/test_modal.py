@@ -70,7 +70,12 @@ async def test_speech_comes_back_with_its_times_and_what_the_gpu_cost(
     assert (exchange.usage.unit, exchange.usage.units, exchange.usage.gpu_s) == ("gpu_s", 2.5, 2.5)
     assert exchange.cost.microusd == 765
     assert exchange.cost.basis.startswith("reported GPU seconds; prices ")
-    assert exchange.facts == {"gpu": "A10G", "container": "c1", "gpu_s_basis": "reported GPU seconds"}
+    assert set(exchange.facts) == {"gpu", "container", "gpu_s_basis", "gpu_cost"}
+    assert [exchange.facts[name] for name in ("gpu", "container", "gpu_s_basis")] == [
+        "A10G",
+        "c1",
+        "reported GPU seconds",
+    ]
     assert [(call.purpose, call.worst_microusd) for call in till.admitted] == [("speak", WORST)]
     assert till.amounts == [765]
     assert exchange.timing.first_byte_s is not None
@@ -426,7 +431,7 @@ class TestAgainstTheStandIn:
         assert sum(exchange.usage.units for exchange in exchanges) == pytest.approx(billed["gpu_s"], abs=0.01)
 
     async def test_a_request_that_is_held_is_followed(self, open_modal: OpenModal, vivian: SpeechRequest) -> None:
-        async with running_modal(ModalOptions(hold_s=2.0)) as standin:
+        async with running_modal(ModalOptions(hold_s=10.0)) as standin:
             exchange = await asked(await open_modal(standin.base_url), vivian)
             meter = standin.account.meter()
 
@@ -445,3 +450,106 @@ class TestAgainstTheStandIn:
             exchange = await asked(await open_modal(standin.base_url), a_request(voice=a_voice(id="Cherry")))
 
         assert exchange.outcome == "unsupported"
+
+
+def taking(clock: FakeClock, seconds: float, **headers: str) -> Handler:
+    async def answer(request: Any) -> Any:
+        clock.advance(seconds)
+        return await sends(a_wav(), **headers)(request)
+
+    return answer
+
+
+async def test_every_call_carries_its_work_its_cold_start_and_the_idle_time_before_it(
+    open_modal: OpenModal, vivian: SpeechRequest, clock: FakeClock
+) -> None:
+    told = {"X_Inference_Seconds": "10"}
+    answers = [taking(clock, 90.0, X_Cold_Start="1", **told), taking(clock, 10.0, X_Cold_Start="0", **told)]
+    async with a_server(*answers) as server:
+        provider = await open_modal(server.url)
+        first = await asked(provider, vivian, seconds=600.0)
+        clock.advance(50.0)
+        second = await asked(provider, vivian, seconds=600.0)
+
+    # 10 s of work; then 80 s of start and the 300 s until the GPU is stopped, or the 50 s it waited.
+    assert first.facts["gpu_cost"] == {
+        "busy_s": 10.0,
+        "cold_s": 80.0,
+        "idle_s": 300.0,
+        "marginal_usd": 0.00306,
+        "fully_loaded_usd": 0.11934,
+    }
+    assert second.facts["gpu_cost"] == {
+        "busy_s": 10.0,
+        "cold_s": 0.0,
+        "idle_s": 50.0,
+        "marginal_usd": 0.00306,
+        "fully_loaded_usd": 0.01836,
+    }
+    assert [exchange.cost.microusd for exchange in (first, second)] == [3_060, 3_060]
+
+
+async def test_a_gpu_without_a_price_and_a_start_that_is_not_told_are_unknown_and_not_free(
+    open_modal: OpenModal, vivian: SpeechRequest
+) -> None:
+    async with a_server(sends(a_wav(), X_Inference_Seconds="2")) as server:
+        unpriced = await asked(await open_modal(server.url, gpu="A100-40GB"), vivian)
+        untold = await asked(await open_modal(server.url), vivian)
+
+    assert unpriced.cost.microusd is None
+    assert [unpriced.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [None, None]
+    assert [untold.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [0.000612, None]
+
+
+async def test_a_dearer_region_multiplies_the_price(open_modal: OpenModal, vivian: SpeechRequest) -> None:
+    async with a_server(sends(a_wav(), X_Inference_Seconds="2")) as server:
+        exchange = await asked(await open_modal(server.url, price_factor=2.5), vivian)
+
+    assert exchange.cost.microusd == 1_530
+
+
+async def test_functions_with_hosts_of_their_own_are_called_there_with_the_key(
+    open_modal: OpenModal, anna: Voice, clock: FakeClock
+) -> None:
+    submitted = says({"job_id": "fc-1"})
+    done = says({"status": "completed"})
+    async with (
+        a_server(submitted) as submit,
+        a_server(done) as status,
+        a_server(sends(a_wav())) as result,
+        a_server(redirect(1, last=sends(a_wav()))) as generate,
+    ):
+        hosts = (submit, status, result, generate)
+        provider = await open_modal(
+            None,
+            also=tuple(server.url.removeprefix("http://") for server in hosts),
+            submit_url=submit.url,
+            status_url=status.url,
+            result_url=result.url,
+            generate_url=generate.url,
+            submit_over_chars=0,
+        )
+        job = await asked(provider, a_request("A long text.", voice=anna), seconds=60.0)
+        spoken = await asked(provider, a_request(voice=a_voice(id="Vivian")), seconds=60.0)
+        designed = await asked(provider, a_request(operation=Operation.DESIGN))
+
+    assert (job.outcome, spoken.outcome, spoken.redirect_hops) == ("ok", "ok", 1)
+    assert [server.paths() for server in hosts] == [["POST /"], ["GET /"], ["GET /"], ["POST /", "GET /"]]
+    assert {seen.headers["modal-key"] for server in hosts for seen in server.seen} == {f"wk-{CANARY}"}
+    assert isinstance(designed.result, Failure)
+    assert (designed.outcome, designed.cost.microusd) == ("unsupported", 0)
+    assert "CUTOVER_MODAL__DESIGN_URL" in designed.result.detail
+
+
+async def test_a_redirect_to_another_function_of_the_deployment_is_not_followed(
+    open_modal: OpenModal, vivian: SpeechRequest
+) -> None:
+    async with a_server(sends(a_wav())) as other:
+        away = sends(b"", 303, location=f"{other.url}/?__modal_function_call_id=fc-1")
+        async with a_server(away) as generate:
+            hosts = tuple(server.url.removeprefix("http://") for server in (generate, other))
+            provider = await open_modal(None, also=hosts, generate_url=generate.url, clone_url=other.url)
+            exchange = await asked(provider, vivian)
+
+    assert exchange.outcome == "bad_response"
+    assert other.seen == []

@@ -84,3 +84,11 @@ def test_pauses_are_what_a_listener_waits_after_the_first_piece(
     pieces: list[tuple[float, float]], paused_s: float
 ) -> None:
     assert a_stream(*pieces).paused_s == pytest.approx(paused_s)
+
+
+@pytest.mark.parametrize(("data", "whole", "is_file"), [(b"", 0, False), (b"abc", 2, False), (b"RIFF.", 4, True)])
+def test_it_tells_whole_samples_from_a_half_one_and_samples_from_a_file(data: bytes, whole: int, is_file: bool) -> None:
+    stream = PcmStream()
+    stream.add(data, at_s=0.0)
+
+    assert (stream.whole_bytes, stream.is_file) == (whole, is_file)

@@ -1,8 +1,10 @@
 import hashlib
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from harness.config import QwenDelivery, QwenSettings
 from harness.errors import ConfigError
 from harness.providers.pricing import PriceList
 from tests.harness.providers.stubs import PRICES
@@ -100,3 +102,50 @@ def test_an_unusable_price_file_is_told_with_file_row_and_key(tmp_path: Path, te
 def test_a_missing_price_file_is_told_with_its_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="CUTOVER_PRICES"):
         PriceList.load(tmp_path / "none.toml")
+
+
+def test_a_price_that_no_source_names_is_unknown_here_and_not_that_of_everywhere(tmp_path: Path) -> None:
+    anywhere = ROW.replace('region = "r"', 'region = "*"')
+    here = ROW.replace("0.1", '"unknown"')
+    prices = PriceList.load(a_file(tmp_path, f"schema = 1\n{here}{anywhere}"))
+
+    assert prices.microusd("qwen", "r", "m", "characters", 1) is None
+    assert prices.microusd("qwen", "elsewhere", "m", "characters", 1) == 10
+
+
+def test_a_price_of_another_currency_shows_what_was_listed(tmp_path: Path) -> None:
+    told = PriceList.load(a_file(tmp_path, f'schema = 1\n{ROW}currency = "CNY"\nlisted = 0.8\n'))
+
+    price = told.find("qwen", "r", "m", "characters")
+    assert price is not None
+    assert (price.currency, str(price.listed), str(price.usd)) == ("CNY", "0.8", "0.1")
+    with pytest.raises(ConfigError, match=r"number 1.*a price in CNY needs `listed`"):
+        PriceList.load(a_file(tmp_path, f'schema = 1\n{ROW}currency = "CNY"\n'))
+
+
+@pytest.mark.parametrize("region", ["ap-southeast-1", "cn-beijing"])
+@pytest.mark.parametrize("delivery", list(QwenDelivery))
+def test_every_model_of_the_settings_has_a_row_in_both_regions_be_its_price_known_or_not(
+    region: str, delivery: QwenDelivery
+) -> None:
+    prices = PriceList.load(PRICES)
+    chosen = QwenSettings.model_validate({"delivery": delivery})
+    models = [chosen.generate_model, chosen.instruct_model, chosen.clone_model, chosen.design_model]
+
+    assert [model for model in models if prices.find("qwen", region, model, "characters") is None] == []
+
+
+def test_the_conversions_of_the_shipped_file_are_at_one_rate() -> None:
+    rows = tomllib.loads(PRICES.read_text())["price"]
+    rates = {round(row["listed"] / row["usd"], 2) for row in rows if row.get("currency", "USD") != "USD"}
+
+    assert rates == {6.98}
+
+
+def test_the_first_models_are_billed_by_tokens() -> None:
+    prices = PriceList.load(PRICES)
+
+    tokens = {"input_tokens": 1_000, "output_tokens": 1_000_000}
+
+    assert prices.tokens_microusd("qwen", "cn-beijing", "qwen-tts", tokens) == 230 + 1_434_000
+    assert prices.tokens_microusd("qwen", "ap-southeast-1", "qwen-tts", tokens) is None

@@ -18,6 +18,7 @@ from harness.speech import Reference, SpeechRequest, Voice, VoiceKind
 from harness.store.blobs import BlobStore
 from tests.builders import a_request, a_voice
 from tests.harness.providers.stubs import (
+    Audience,
     Handler,
     Script,
     Till,
@@ -25,6 +26,7 @@ from tests.harness.providers.stubs import (
     a_wav,
     says,
     sends,
+    speaks_until_left,
     streams,
 )
 
@@ -72,7 +74,7 @@ def piece_of(samples: bytes, *, chars: int = 21, end: bool = False) -> bytes:
     audio = {"data": base64.b64encode(samples).decode(), "id": "audio_r1"}
     output = {"finish_reason": "stop" if end else "null", "audio": audio}
     content = json.dumps({"output": output, "usage": {"characters": chars}, "request_id": "r1"})
-    return f"id:1\nevent:result\n:HTTP_STATUS/200\ndata:{content}\n\n".encode()
+    return f"event:result\n:HTTP_STATUS/200\ndata:{content}\n\n".encode()
 
 
 SILENCE = b"\x00\x00" * 12_000  # half a second
@@ -213,3 +215,188 @@ async def test_the_stand_in_streams_what_the_file_would_hold(open_qwen: OpenQwen
     assert isinstance(exchange.result, Speech), exchange.result
     assert exchange.result.sample_rate_hz == 24_000
     assert len(exchange.result.audio) > 24_000
+
+
+async def heard(
+    provider: QwenProvider, audience: Audience, request: SpeechRequest = WISH, till: Till | None = None
+) -> Exchange:
+    deadline = Deadline(SystemClock(), 10.0)
+    return await provider.synthesize(request, admission=till or Till(), deadline=deadline, sink=audience)
+
+
+async def test_a_sink_hears_each_piece_long_before_the_stream_ends(open_qwen: OpenQwen) -> None:
+    audience = Audience()
+    async with a_server(streams(piece_of(SILENCE), piece_of(SOUND), END, gap_s=0.06)) as api:
+        exchange = await heard(await open_qwen(api.url), audience)
+        ended_s = SystemClock().monotonic()
+
+    assert isinstance(exchange.result, Speech)
+    assert exchange.result.audio.endswith(SILENCE + SOUND)
+    assert (audience.rates_hz, audience.pieces) == ([24_000], [SILENCE, SOUND])
+    assert ended_s - audience.heard_at_s[0] > 0.1
+    assert exchange.facts["listener_bytes"] == len(SILENCE + SOUND)
+
+
+async def test_a_sink_makes_a_wish_a_stream_unless_files_are_set(open_qwen: OpenQwen) -> None:
+    audience = Audience()
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav?{SIGNED}")) as api:
+        exchange = await heard(await with_audio(open_qwen, api, oss, delivery="file"), audience)
+
+    assert (exchange.outcome, audience.rates_hz) == ("ok", [])
+    assert "x-dashscope-sse" not in api.seen[0].headers
+
+
+async def test_a_last_piece_without_its_blank_line_reaches_the_sink_too(open_qwen: OpenQwen) -> None:
+    audience = Audience()
+    async with a_server(streams(piece_of(SILENCE), piece_of(SOUND, end=True)[:-2])) as api:
+        exchange = await heard(await open_qwen(api.url), audience)
+
+    assert (exchange.outcome, audience.pcm) == ("ok", SILENCE + SOUND)
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome", "attempts", "pieces"),
+    [
+        pytest.param([streams(THROTTLED), streams(piece_of(SOUND), END)], "ok", 2, 1, id="an error before audio"),
+        pytest.param([streams(piece_of(SOUND), THROTTLED)], "rate_limited", 1, 1, id="an error after audio"),
+        pytest.param([streams(piece_of(SOUND), gap_s=0.03, then="reset")], "truncated_audio", 1, 1, id="cut"),
+        pytest.param(
+            [streams(b": ping\n\n", gap_s=0.02, then="reset"), streams(piece_of(SOUND), END)],
+            "ok",
+            2,
+            1,
+            id="cut before audio",
+        ),
+    ],
+)
+async def test_what_a_sink_heard_is_never_said_again(
+    open_qwen: OpenQwen, answers: list[Handler], outcome: str, attempts: int, pieces: int
+) -> None:
+    audience = Audience()
+    async with a_server(*answers) as api:
+        exchange = await heard(await open_qwen(api.url), audience)
+
+    assert (exchange.outcome, exchange.attempts) == (outcome, attempts)
+    assert audience.pieces == [SOUND] * pieces
+    assert audience.rates_hz == [24_000]
+
+
+async def test_a_listener_who_leaves_ends_the_call_and_its_connection(open_qwen: OpenQwen) -> None:
+    audience, till = Audience(leaves_at=1), Till()
+    async with a_server(speaks_until_left(piece_of(SOUND))) as api:  # cannot be left while a connection is open
+        exchange = await heard(await open_qwen(api.url), audience, till=till)
+
+    assert (exchange.outcome, exchange.attempts, audience.pieces) == ("cancelled", 1, [SOUND])
+    assert till.amounts == [None]
+
+
+async def test_a_listener_at_fault_is_told_and_its_call_ended(open_qwen: OpenQwen) -> None:
+    audience, till = Audience(leaves_at=0, error=TypeError("our own bug")), Till()
+    async with a_server(speaks_until_left(piece_of(SOUND))) as api:
+        provider = await open_qwen(api.url)
+        with pytest.raises(TypeError, match="our own bug"):
+            await heard(provider, audience, till=till)
+
+    assert till.amounts == [None]
+
+
+async def test_a_slow_listener_holds_the_provider_back_and_is_not_taken_for_a_slow_provider(
+    open_qwen: OpenQwen,
+) -> None:
+    audience = Audience(takes_s=0.12)
+    async with a_server(streams(piece_of(SOUND), piece_of(SOUND), END)) as api:
+        provider = await open_qwen(api.url, clock=SystemClock(), read_timeout_s=0.08)
+        exchange = await heard(provider, audience)
+
+    assert (exchange.outcome, audience.pcm) == ("ok", SOUND + SOUND)
+    waited_s = exchange.facts["listener_waited_s"]
+    assert isinstance(waited_s, float)
+    assert waited_s >= 0.12
+
+
+async def test_a_listener_too_slow_for_the_deadline_cancels_the_call(open_qwen: OpenQwen) -> None:
+    async with a_server(streams(piece_of(SOUND), END)) as api:
+        provider = await open_qwen(api.url)
+        exchange = await provider.synthesize(
+            WISH, admission=Till(), deadline=Deadline(SystemClock(), 0.1), sink=Audience(takes_s=5.0)
+        )
+
+    assert (exchange.outcome, exchange.attempts) == ("cancelled", 1)
+
+
+@pytest.mark.parametrize("delivery", ["stream", "realtime"])
+async def test_the_stand_in_speaks_to_the_sink_what_the_exchange_holds(open_qwen: OpenQwen, delivery: str) -> None:
+    audience = Audience()
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
+        exchange = await heard(provider, audience)
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert exchange.result.audio[44:] == audience.pcm
+    assert audience.rates_hz == [24_000]
+
+
+async def test_a_listener_who_leaves_ends_a_conversation(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
+        exchange = await heard(provider, Audience(leaves_at=0), till=till)
+
+    assert (exchange.outcome, exchange.attempts, till.amounts) == ("cancelled", 1, [None])
+
+
+LEGACY = {"generate_model": "qwen-tts", "region": "cn-beijing"}
+TOKENS = {"characters": 0, "input_tokens": 20, "output_tokens": 135, "total_tokens": 155}
+
+
+def token_billed(url: str) -> Handler:
+    output = {"audio": {"data": "", "id": "audio_r1", "url": url}, "finish_reason": "stop"}
+    return says({"output": output, "usage": TOKENS, "request_id": "r1"})
+
+
+async def test_a_model_that_is_billed_by_tokens_costs_what_they_cost_and_not_nothing(open_qwen: OpenQwen) -> None:
+    async with a_server(sends(a_wav())) as oss, a_server(token_billed(f"{oss.url}/x.wav")) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss, **LEGACY), WISH)
+
+    assert exchange.facts["tokens"] == {"input_tokens": 20, "output_tokens": 135}
+    assert "chars_drift" not in exchange.facts
+    assert exchange.cost.microusd == 5 + 194  # 4.6 and 193.59, each rounded up
+    assert exchange.cost.basis.startswith("reported tokens")
+
+
+async def test_tokens_of_a_stream_are_those_of_its_last_event(open_qwen: OpenQwen) -> None:
+    pieces = []
+    for tokens in (48, 135):
+        audio = {"data": base64.b64encode(b"\x40\x1f" * 12_000).decode(), "id": "audio_r1"}
+        output = {"finish_reason": "stop" if tokens == 135 else "null", "audio": audio}
+        content = json.dumps({"output": output, "usage": TOKENS | {"output_tokens": tokens}, "request_id": "r1"})
+        pieces.append(f"event:result\ndata:{content}\n\n".encode())
+    async with a_server(streams(*pieces)) as api:
+        exchange = await asked(await open_qwen(api.url, **LEGACY), replace(WISH, stream=True))
+
+    assert exchange.facts["tokens"] == {"input_tokens": 20, "output_tokens": 135}
+    assert exchange.cost.microusd == 199
+
+
+async def test_characters_that_are_reported_as_none_at_all_are_an_alarm_and_not_free(open_qwen: OpenQwen) -> None:
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav", chars=0)) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
+
+    assert exchange.facts["chars_drift"] == -21
+    assert (exchange.usage.reported_chars, exchange.cost.microusd) == (0, 210)
+    assert exchange.cost.basis.startswith("counted characters")
+
+
+@pytest.mark.parametrize("mode", ["server_commit", "commit"])
+async def test_a_text_is_spoken_whole_whoever_decides_where_it_is_split(open_qwen: OpenQwen, mode: str) -> None:
+    audience, request = Audience(), a_request("Good morning. And a good evening. Good night!")
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(
+            standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime", realtime_mode=mode
+        )
+        exchange = await heard(provider, audience, request)
+        billed = standin.account.meter()["total"]["characters"]
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert exchange.usage.reported_chars == billed == len(request.text)
+    assert exchange.result.audio[44:] == audience.pcm

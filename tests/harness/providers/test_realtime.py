@@ -90,6 +90,20 @@ def test_the_whole_order_is_given_when_the_session_begins(instructions: str | No
     ]
 
 
+def test_a_text_of_our_own_commitment_is_committed_before_the_session_ends() -> None:
+    wish = Wish(text="Hi.", voice="v", language_type="Auto", instructions=None, mode="commit")
+    _, answers = after(CREATED, wish=wish)
+
+    order: list[dict[str, Any]] = [json.loads(message) for message in answers[0] or []]
+    assert len({each.pop("event_id") for each in order}) == 4
+    assert order[0]["session"]["mode"] == "commit"
+    assert order[1:] == [
+        {"type": "input_text_buffer.append", "text": "Hi."},
+        {"type": "input_text_buffer.commit"},
+        {"type": "session.finish"},
+    ]
+
+
 def test_a_text_in_several_responses_is_one_speech_and_their_bills_add_up() -> None:
     speech, _ = after(CREATED, *SPOKEN, *SPOKEN, FINISHED)
 

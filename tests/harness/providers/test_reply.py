@@ -1,6 +1,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from yarl import URL
 
 from harness.clock import FakeClock
 from harness.errors import ErrorKind
@@ -56,7 +57,7 @@ async def test_the_hooks_tell_a_new_connection_from_one_that_is_used_again(
 ) -> None:
     async with a_server(sends(b"x")) as server:
         door = await open_door(server.url)
-        url = door._origin / "x"
+        url = URL(server.url) / "x"
         replies = [await door.send("GET", url, deadline=Deadline(clock, 5.0)) for _ in range(2)]
 
     assert [reply.connect_s is None for reply in replies if isinstance(reply, Reply)] == [False, True]

@@ -5,7 +5,7 @@ import pytest
 
 from harness.errors import KINDS, Charge, ErrorKind
 from harness.exchanges import Failure
-from harness.providers.retry import RetryPolicy, retry_after_s
+from harness.providers.retry import Advice, RetryPolicy, advice_in, retry_after_s
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -69,19 +69,19 @@ def test_a_throttled_call_stays_away_longer_than_a_failed_one() -> None:
 
 
 def test_a_named_time_is_kept_and_never_undercut(policy: RetryPolicy) -> None:
-    waits = [
-        policy.wait_s(failed(ErrorKind.RATE_LIMITED), attempt=1, left_s=100.0, retry_after_s=2.0) for _ in range(100)
-    ]
+    throttled, named = failed(ErrorKind.RATE_LIMITED), Advice(after_s=2.0)
+
+    waits = [policy.wait_s(throttled, attempt=1, left_s=100.0, advice=named) for _ in range(100)]
 
     assert all(wait is not None and 2.0 <= wait <= 2.5 for wait in waits)
 
 
 def test_a_named_time_beyond_the_cap_means_giving_up_rather_than_hanging(policy: RetryPolicy) -> None:
-    assert policy.wait_s(failed(ErrorKind.RATE_LIMITED), attempt=1, left_s=1e12, retry_after_s=1e9) is None
+    assert policy.wait_s(failed(ErrorKind.RATE_LIMITED), attempt=1, left_s=1e12, advice=Advice(after_s=1e9)) is None
 
 
 def test_a_wait_that_would_outlive_the_deadline_is_not_begun(policy: RetryPolicy) -> None:
-    assert policy.wait_s(failed(ErrorKind.RATE_LIMITED), attempt=1, left_s=1.9, retry_after_s=2.0) is None
+    assert policy.wait_s(failed(ErrorKind.RATE_LIMITED), attempt=1, left_s=1.9, advice=Advice(after_s=2.0)) is None
     assert policy.wait_s(failed(ErrorKind.OVERLOADED), attempt=1, left_s=0.0) is None
 
 
@@ -106,6 +106,14 @@ def test_a_free_call_is_tried_again_even_where_a_paid_one_is_not(policy: RetryPo
         pytest.param({"retry-after": "1000000000"}, 1e9, id="thirty years"),
         pytest.param({"retry-after": "0"}, 0.0, id="at once"),
         pytest.param({"retry-after": "Mon, 23 Nov 2026 11:59:00 GMT"}, None, id="date in the past"),
+        pytest.param({"retry-after": "Monday, 23-Nov-26 12:00:30 GMT"}, 30.0, id="date as RFC 850 writes it"),
+        pytest.param({"retry-after": "Mon Nov 23 12:00:30 2026"}, 30.0, id="date as asctime writes it"),
+        pytest.param({"retry-after": " 2 "}, 2.0, id="blanks around it"),
+        pytest.param({"retry-after": "1_0"}, None, id="Python's own spelling of ten"),
+        pytest.param({"retry-after": "٢"}, None, id="a digit of another script"),
+        pytest.param({"retry-after": "1e3"}, None, id="an exponent"),
+        pytest.param({"retry-after": "9" * 400}, None, id="hundreds of digits"),
+        pytest.param({"retry-after": "2, 5"}, None, id="sent twice"),
         pytest.param({"retry-after": "-5"}, None, id="negative"),
         pytest.param({"retry-after": "nan"}, None, id="not a number"),
         pytest.param({"retry-after": "inf"}, None, id="for ever"),
@@ -123,3 +131,36 @@ def test_a_date_is_measured_against_the_given_clock() -> None:
     headers = {"retry-after": "Mon, 23 Nov 2026 12:00:30 GMT"}
 
     assert retry_after_s(headers, NOON + timedelta(seconds=20)) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"), [("true", True), ("False", False), (" true ", True), ("maybe", None), ("", None)]
+)
+def test_whether_the_provider_wants_another_attempt_is_read_or_ignored(value: str, wanted: bool | None) -> None:
+    assert advice_in({"x-should-retry": value, "retry-after": "3"}, NOON) == Advice(after_s=3.0, wanted=wanted)
+    assert advice_in({}, NOON) == Advice()
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "retried"),
+    [
+        pytest.param(ErrorKind.OVERLOADED, False, False, id="a retry that would have been made is not wanted"),
+        pytest.param(ErrorKind.OVERLOADED, True, True, id="what would be tried again anyway"),
+        pytest.param(ErrorKind.BAD_REQUEST, True, True, id="a refusal that is to be tried again"),
+        pytest.param(ErrorKind.BAD_REQUEST, None, False, id="a refusal without advice"),
+        pytest.param(ErrorKind.BILLING, True, False, id="a bill is not paid by asking again"),
+        pytest.param(ErrorKind.AUTH, True, False, id="nor is a key mended"),
+    ],
+)
+def test_the_providers_own_word_on_a_retry_counts(
+    policy: RetryPolicy, kind: ErrorKind, wanted: bool | None, retried: bool
+) -> None:
+    wait_s = policy.wait_s(failed(kind), attempt=1, left_s=100.0, advice=Advice(wanted=wanted))
+
+    assert (wait_s is not None) == retried
+
+
+def test_no_advice_makes_a_creation_that_may_have_happened_happen_again(policy: RetryPolicy) -> None:
+    wished = Advice(wanted=True)
+
+    assert policy.wait_s(failed(ErrorKind.OVERLOADED), attempt=1, left_s=99.0, advice=wished, creation=True) is None

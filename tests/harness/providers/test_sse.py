@@ -5,8 +5,8 @@ from harness.providers.sse import Event, EventParser
 # The bytes of a capture, as far as frames go (providers.md A3).
 RESULT = b'id:1\nevent:result\n:HTTP_STATUS/200\ndata:{"output":{"finish_reason":"null"}}\n\n'
 LAST = b'id:2\nevent:result\n:HTTP_STATUS/200\ndata:{"output":{"finish_reason":"stop"}}\n\n'
-RESULT_EVENT = Event(name="result", data='{"output":{"finish_reason":"null"}}', status=200)
-LAST_EVENT = Event(name="result", data='{"output":{"finish_reason":"stop"}}', status=200)
+RESULT_EVENT = Event(name="result", data='{"output":{"finish_reason":"null"}}', id="1", status=200)
+LAST_EVENT = Event(name="result", data='{"output":{"finish_reason":"stop"}}', id="2", status=200)
 
 
 def parsed(stream: bytes, *, piece_bytes: int | None = None) -> list[Event]:
@@ -79,8 +79,8 @@ def test_what_has_no_data_is_no_event(stream: bytes) -> None:
     assert parsed(stream) == []
 
 
-def test_name_and_status_belong_to_one_event_only() -> None:
-    events = parsed(b"event:error\nstatus:429\ndata:a\n\ndata:b\n\n")
+def test_name_id_and_status_belong_to_one_event_only() -> None:
+    events = parsed(b"event:error\nid:7\nstatus:429\ndata:a\n\ndata:b\n\n")
 
     assert events[1] == Event(name="message", data="b", status=None)
 

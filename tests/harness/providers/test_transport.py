@@ -1,23 +1,26 @@
 import inspect
 import ssl
+from types import ModuleType
 from typing import Any
 
 import aiohttp
+import aiohttp.client_exceptions
+import aiohttp.http_exceptions
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from harness.errors import ErrorKind
-from harness.providers.transport import MEANINGS, ForbiddenAddress, Phase, meaning_of
+from harness.providers.transport import MEANINGS, TROUBLES, ForbiddenAddress, Phase, meaning_of
 
-PUBLIC = sorted(
-    {
-        value
-        for name, value in vars(aiohttp).items()
-        if not name.startswith("_") and inspect.isclass(value) and issubclass(value, aiohttp.ClientError)
-    },
-    key=lambda found: found.__name__,
-)
+
+def exceptions_in(*modules: ModuleType, base: type[Exception]) -> list[type[Exception]]:
+    found = {value for module in modules for value in [*vars(module).values()] if inspect.isclass(value)}
+    return sorted((each for each in found if issubclass(each, base)), key=lambda each: each.__name__)
+
+
+PUBLIC = exceptions_in(aiohttp, aiohttp.client_exceptions, base=aiohttp.ClientError)
+PARSER = exceptions_in(aiohttp.http_exceptions, base=HttpProcessingError)
 KEY = ConnectionKey("host", 443, True, True, None, None, None)
 
 
@@ -26,8 +29,20 @@ def test_every_client_exception_of_aiohttp_has_an_entry_of_its_own(kind: type[ai
     assert kind in MEANINGS
 
 
+@pytest.mark.parametrize("kind", PARSER, ids=lambda kind: kind.__name__)
+def test_every_exception_of_the_parser_is_caught_and_means_a_bad_reply(kind: type[HttpProcessingError]) -> None:
+    assert issubclass(kind, TROUBLES)
+    assert next(MEANINGS[each] for each in kind.__mro__ if each in MEANINGS).reading is ErrorKind.BAD_RESPONSE
+
+
+def test_every_trouble_of_a_connection_has_a_meaning() -> None:
+    assert all(issubclass(kind, TROUBLES) for kind in MEANINGS)
+    assert all(kind in MEANINGS for kind in TROUBLES)
+
+
 def test_the_enumeration_sees_aiohttps_exceptions() -> None:
-    assert len(PUBLIC) > 20
+    assert len(PUBLIC) > 25
+    assert len(PARSER) > 8
     assert aiohttp.ServerDisconnectedError in PUBLIC
 
 

@@ -42,3 +42,9 @@ def test_another_prefix_is_another_teams() -> None:
     voice = listed("qwen-tts-vc-cutover0123456ab-voice-1-ab12")
 
     assert sort_voices([voice], {}, prefix="other")[0].owner is Owner.OTHERS
+
+
+def test_a_voice_of_the_degraded_mode_is_marked() -> None:
+    found = sort_voices([listed("v-1"), listed("v-2")], {"v-1": KEY, "v-2": KEY}, prefix="cutover", degraded={"v-2"})
+
+    assert [voice.degraded for voice in found] == [False, True]

@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,25 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     VoiceRegistry(path).add(KEY, "voice-1", made_at=NOON)
 
     assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("fallback_mode", [True, False, None])
+def test_the_degraded_mode_is_remembered_across_processes(tmp_path: Path, fallback_mode: bool | None) -> None:
+    VoiceRegistry(tmp_path / "v.jsonl").add(KEY, "v-1", made_at=NOON, fallback_mode=fallback_mode)
+
+    again = VoiceRegistry(tmp_path / "v.jsonl")
+
+    assert again.all() == {"v-1": KEY}
+    assert again.fallback_mode("v-1") is fallback_mode
+    again.remove("v-1", removed_at=NOON)
+    assert again.fallback_mode("v-1") is None
+
+
+def test_a_line_from_before_the_degraded_mode_was_kept_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "v.jsonl"
+    path.write_text(json.dumps({"event": "made", "voice_id": "v-1", "at": NOON.isoformat(), **asdict(KEY)}) + "\n")
+
+    registry = VoiceRegistry(path)
+
+    assert registry.all() == {"v-1": KEY}
+    assert registry.fallback_mode("v-1") is None
