@@ -2,12 +2,18 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from analysis import extraction, pairwise
 from analysis.extraction import ExtractionReport, Unusable
+from analysis.models.landing import land
+from analysis.models.readings import ReadingReport, read_sounds
+from analysis.models.references import references_of
+from analysis.models.scorers import chosen_scorers
 from analysis.pairwise import PairReport
 from harness.config import Settings
 from harness.progress import ProgressReport
@@ -19,13 +25,22 @@ __all__ = ["extract"]
 @click.command(epilog="Example: cutover extract latest")
 @click.argument("run", default="latest")
 @click.option("--processes", type=click.IntRange(min=1), help="How many at once [default: one for each core].")
+@click.option("--models", "names", multiple=True, metavar="NAMES", help="Quality models to ask too, with commas.")
+@click.option(
+    "--captures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The captures that were replayed: where the recordings lie that voices are compared with.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
-def extract(run: str, processes: int | None, as_json: bool) -> None:
+def extract(run: str, processes: int | None, names: tuple[str, ...], captures: Path | None, as_json: bool) -> None:
     """Measure the audio of RUN and compare its pairs: a run's id or path, or `latest`.
 
     Identical audio is measured once. Interrupted at any time, the same command goes on where it was; after an update
-    that changes what is measured, it measures again, without calling any provider.
+    that changes what is measured, it measures again, without calling any provider. Models are asked only when they
+    are named; `cutover models list` says which could be.
     """
+    scorers = chosen_scorers(names)
+    references = references_of(captures) if captures else None
     settings = Settings.load()
     if processes:
         replay = settings.replay.model_copy(update={"extract_processes": processes})
@@ -33,10 +48,16 @@ def extract(run: str, processes: int | None, as_json: bool) -> None:
     found = find_run(settings.home, run)
     report = extraction.extract(found, settings, _progress("Measuring audio"))
     pairs = pairwise.compare_pairs(found, settings, _progress("Comparing pairs"))
+    readings = [
+        read_sounds(found, settings, scorer, _progress(f"Asking {scorer.name}"), references=references)
+        for scorer in scorers
+    ]
+    land(found)
     if as_json:
-        click.echo(json.dumps({**asdict(report), "pairs": asdict(pairs)}, indent=2))
+        parts = {"pairs": asdict(pairs), "models": [asdict(reading) for reading in readings]}
+        click.echo(json.dumps({**asdict(report), **parts}, indent=2))
     else:
-        click.echo(f"{_text(report)}\n{_of_pairs(pairs)}")
+        click.echo("\n".join([_text(report), _of_pairs(pairs), *_of_models(readings)]))
     click.echo(f"Next: cutover verdict {report.run_id}", err=True)
 
 
@@ -70,6 +91,22 @@ def _of_pairs(report: PairReport) -> str:
         f"{report.pairs:,} pairs, {report.compared:,} compared now{known}{lost}{': ' if outcomes else ''}{outcomes} "
         f"in {report.elapsed_s:.1f} s (extractor {report.extractor_version})"
     )
+
+
+def _of_models(readings: Sequence[ReadingReport]) -> list[str]:
+    """A line for each model, and one for what it could not read."""
+    lines = []
+    for one in readings:
+        if one.engine == "none":
+            lines.append(f"{one.scorer}: nothing asked, CUTOVER_MODELS__TRANSCRIBER is none")
+            continue
+        outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in one.outcomes.items())
+        lines.append(
+            f"{one.scorer}: {one.sounds:,} sounds, {one.known:,} known before, {one.unread:,} unread: "
+            f"{outcomes or 'none'} in {one.elapsed_s:.1f} s ({one.engine}, version {one.version})"
+        )
+        lines += [f"  {one.scorer}: {one.reason}"] if one.reason else []
+    return lines
 
 
 def _why(unusable: tuple[Unusable, ...]) -> list[str]:

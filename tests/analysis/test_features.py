@@ -127,9 +127,54 @@ def test_silence_put_before_moves_the_leading_silence_and_little_else(pad_s: flo
     assert padded["loudness_lufs"] == pytest.approx(plain["loudness_lufs"], abs=0.5)
 
 
-def test_the_order_of_channels_changes_the_hash_and_nothing_else() -> None:
-    stereo = np.stack([SPEECH, an_utterance(rate_hz=24_000, seed=2) * np.float32(0.3)], axis=1)
+@settings(max_examples=12, deadline=None)
+@given(pad_s=st.floats(0.0, 2.0))
+def test_silence_put_behind_moves_the_trailing_silence_and_little_else(pad_s: float) -> None:
+    plain = features_of(an_audio(SPEECH, rate_hz=24_000))
+    padded = features_of(an_audio(np.concatenate([SPEECH, a_silence(pad_s, rate_hz=24_000)]), rate_hz=24_000))
 
-    plain, swapped = (features_of(an_audio(samples, rate_hz=24_000)) for samples in (stereo, stereo[:, ::-1]))
+    assert padded["trailing_silence_s"] == pytest.approx(plain["trailing_silence_s"] + pad_s, abs=0.011)
+    for unmoved in ("leading_silence_s", "peak_db", "clipped_share"):
+        assert padded[unmoved] == plain[unmoved]
+    assert padded["active_s"] == pytest.approx(plain["active_s"], abs=0.02)
+    assert padded["longest_silence_s"] == pytest.approx(plain["longest_silence_s"], abs=0.02)
+    for nearly in ("f0_median_hz", "centroid_hz", "rolloff_hz", "bandwidth_hz"):
+        assert padded[nearly] == pytest.approx(plain[nearly], rel=0.03)  # its last frames now hold silence, too
 
-    assert {name for name in plain if plain[name] != swapped[name]} == {"pcm_sha256"}
+
+@settings(max_examples=12, deadline=None)
+@given(samples=st.integers(0, 1_000))
+def test_where_the_sound_lies_between_frames_and_blocks_matters_little(samples: int) -> None:
+    room = a_noise(1.0, level_db=-70.0, rate_hz=24_000)
+    placed = [np.concatenate([room[: 12_000 + shift], SPEECH, room[12_000 + shift :]]) for shift in (0, samples)]
+
+    plain, shifted = (features_of(an_audio(sound, rate_hz=24_000)) for sound in placed)
+
+    for same in ("duration_s", "peak_db", "clipped_share"):
+        assert shifted[same] == plain[same]
+    assert shifted["active_s"] == pytest.approx(plain["active_s"], abs=0.085)  # a block at each edge of four words
+    assert shifted["longest_silence_s"] == pytest.approx(plain["longest_silence_s"], abs=0.025)
+    assert shifted["f0_median_hz"] == pytest.approx(plain["f0_median_hz"], rel=0.02)
+    for nearly in ("centroid_hz", "rolloff_hz", "bandwidth_hz"):  # a sixth of so short words' frames lie on an edge
+        assert shifted[nearly] == pytest.approx(plain[nearly], rel=0.05)
+    assert shifted["loudness_lufs"] == pytest.approx(plain["loudness_lufs"], abs=0.3)
+    assert shifted["mfcc_mean"] == pytest.approx(plain["mfcc_mean"], abs=4.0)
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(3)), gains=st.tuples(*[st.floats(0.1, 1.0)] * 3))
+def test_the_order_of_channels_changes_the_hash_and_nothing_else(
+    order: list[int], gains: tuple[float, float, float]
+) -> None:
+    channels = [an_utterance(rate_hz=24_000, seed=seed) * np.float32(gain) for seed, gain in enumerate(gains)]
+    sound = np.stack(channels, axis=1)
+
+    plain, swapped = (features_of(an_audio(samples, rate_hz=24_000)) for samples in (sound, sound[:, order]))
+
+    hashes = plain.pop("pcm_sha256"), swapped.pop("pcm_sha256")
+    assert (hashes[0] == hashes[1]) is (order == sorted(order))
+    assert _numbers(swapped) == pytest.approx(_numbers(plain), rel=1e-3, abs=1e-4)  # sums in another order round anew
+
+
+def _numbers(row: dict[str, object]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if isinstance(value, int | float)}

@@ -29,11 +29,26 @@ class Defect:
     unit: str  # of its strengths
     strengths: tuple[float, ...]  # weakest first
     render: Callable[[Line, float, np.random.Generator], Sound]
+    damage: Callable[[Sound, float, np.random.Generator], Sound] | None = None  # to a finished sound, where it is that
+    is_of_the_band: bool = False  # what it takes away must have been there
 
 
 def after(damage: Callable[[Sound, float, np.random.Generator], Sound]) -> Callable[..., Sound]:
     """Damage done to the finished sound."""
     return lambda line, strength, rng: damage(speak(line), strength, rng).astype(np.float32)
+
+
+def damaging(
+    name: str,
+    unit: str,
+    strengths: tuple[float, ...],
+    damage: Callable[[Sound, float, np.random.Generator], Sound],
+    *,
+    is_of_the_band: bool = False,
+) -> Defect:
+    """A defect that is done to a finished sound, whoever made it."""
+    how = after(damage)
+    return Defect(name=name, unit=unit, strengths=strengths, render=how, damage=damage, is_of_the_band=is_of_the_band)
 
 
 def samples_of(seconds: float) -> int:
@@ -211,35 +226,35 @@ def left_out(line: Line, words: float, rng: np.random.Generator) -> Sound:
 
 
 DEFECTS = (
-    Defect(name="white noise", unit="dB SNR", strengths=(40, 30, 20), render=after(noise)),
-    Defect(name="mains hum", unit="dB SNR", strengths=(40, 30, 20), render=after(hum)),
-    Defect(name="overdriven to full scale", unit="dB", strengths=(1, 3, 6), render=after(overdrive)),
-    Defect(name="clipped, level kept", unit="dB", strengths=(3, 6, 12), render=after(clipped_inside)),
-    Defect(name="low pass", unit="Hz", strengths=(10_000, 6_000, 4_000), render=after(low_pass)),
-    Defect(name="high pass", unit="Hz", strengths=(150, 300, 500), render=after(high_pass)),
-    Defect(name="ten gaps", unit="ms", strengths=(5, 15, 30), render=after(gaps)),
-    Defect(name="dropped stretch", unit="s", strengths=(0.1, 0.2, 0.4), render=after(dropped)),
+    damaging("white noise", "dB SNR", (40, 30, 20), noise),
+    damaging("mains hum", "dB SNR", (40, 30, 20), hum),
+    damaging("overdriven to full scale", "dB", (1, 3, 6), overdrive),
+    damaging("clipped, level kept", "dB", (3, 6, 12), clipped_inside),
+    damaging("low pass", "Hz", (10_000, 6_000, 4_000), low_pass, is_of_the_band=True),
+    damaging("high pass", "Hz", (150, 300, 500), high_pass),
+    damaging("ten gaps", "ms", (5, 15, 30), gaps),
+    damaging("dropped stretch", "s", (0.1, 0.2, 0.4), dropped),
     Defect(name="words left out", unit="words", strengths=(1, 2, 3), render=left_out),
     Defect(name="words swapped", unit="pairs", strengths=(1, 2, 3), render=swapped),
-    Defect(name="tail cut off", unit="%", strengths=(5, 10, 25), render=after(cut_tail)),
-    Defect(name="tail silenced", unit="%", strengths=(5, 10, 25), render=after(muted)),
-    Defect(name="stretch said again", unit="s", strengths=(0.25, 0.5, 1.0), render=after(said_again)),
-    Defect(name="stutter, three times", unit="s", strengths=(0.05, 0.1, 0.2), render=after(stutter)),
-    Defect(name="pause put in", unit="s", strengths=(0.2, 0.5, 1.5), render=after(paused)),
-    Defect(name="silence before", unit="s", strengths=(0.05, 0.2, 1.0), render=after(late)),
-    Defect(name="silence after", unit="s", strengths=(0.1, 0.3, 1.0), render=after(trailing)),
-    Defect(name="all silent", unit="%", strengths=(100,), render=after(muted)),
-    Defect(name="softer", unit="dB", strengths=(1, 3, 6), render=after(softer)),
-    Defect(name="fading away", unit="dB", strengths=(3, 6, 12), render=after(fading)),
-    Defect(name="direct current", unit="of full scale", strengths=(0.001, 0.01, 0.05), render=after(offset)),
+    damaging("tail cut off", "%", (5, 10, 25), cut_tail),
+    damaging("tail silenced", "%", (5, 10, 25), muted),
+    damaging("stretch said again", "s", (0.25, 0.5, 1.0), said_again),
+    damaging("stutter, three times", "s", (0.05, 0.1, 0.2), stutter),
+    damaging("pause put in", "s", (0.2, 0.5, 1.5), paused),
+    damaging("silence before", "s", (0.05, 0.2, 1.0), late),
+    damaging("silence after", "s", (0.1, 0.3, 1.0), trailing),
+    damaging("all silent", "%", (100,), muted),
+    damaging("softer", "dB", (1, 3, 6), softer),
+    damaging("fading away", "dB", (3, 6, 12), fading),
+    damaging("direct current", "of full scale", (0.001, 0.01, 0.05), offset),
     Defect(name="faster", unit="%", strengths=(5, 10, 20), render=paced),
     Defect(name="slower", unit="%", strengths=(-5, -10, -20), render=paced),
-    Defect(name="wrong rate", unit="%", strengths=(2, 4, 8.8), render=after(wrong_rate)),
-    Defect(name="higher pitch", unit="semitones", strengths=(0.5, 1, 2), render=after(shifted)),
+    damaging("wrong rate", "%", (2, 4, 8.8), wrong_rate),
+    damaging("higher pitch", "semitones", (0.5, 1, 2), shifted),
     Defect(name="less melody", unit="%", strengths=(25, 50, 100), render=flat),
     Defect(name="another speaker", unit="voices away", strengths=(1, 2, 3), render=another_speaker),
-    Defect(name="aliased", unit="samples held", strengths=(2, 3, 4), render=after(aliased)),
-    Defect(name="fewer bits", unit="bits", strengths=(10, 8, 6), render=after(fewer_bits)),
-    Defect(name="Opus", unit="kbit/s", strengths=(24, 12, 6), render=after(opus)),
-    Defect(name="telephone, mu-law", unit="passes", strengths=(1, 2, 3), render=after(mulaw)),
+    damaging("aliased", "samples held", (2, 3, 4), aliased, is_of_the_band=True),
+    damaging("fewer bits", "bits", (10, 8, 6), fewer_bits),
+    damaging("Opus", "kbit/s", (24, 12, 6), opus, is_of_the_band=True),
+    damaging("telephone, mu-law", "passes", (1, 2, 3), mulaw, is_of_the_band=True),
 )

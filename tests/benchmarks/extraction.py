@@ -19,6 +19,7 @@ import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import librosa  # noqa: E402
@@ -29,8 +30,12 @@ import soundfile  # noqa: E402
 from analysis.audio import decode  # noqa: E402
 from analysis.features import measure  # noqa: E402
 from analysis.likeness import compare  # noqa: E402
+from analysis.models.readiness import obstacles  # noqa: E402
+from analysis.models.reading import read_blob  # noqa: E402
+from analysis.models.scorers import SCORERS  # noqa: E402
 from analysis.spectrum import HOP, N_FFT, RATE_HZ, Spectrum  # noqa: E402
 from analysis.workers import WorkerPool  # noqa: E402
+from harness.config import PROJECT  # noqa: E402
 from harness.store.blobs import BlobStore  # noqa: E402
 from tests.analysis.sounds import a_file, an_utterance  # noqa: E402
 
@@ -113,6 +118,24 @@ def row(name: str, seconds: float, floor_s: float) -> None:
     print(f"{name:<44} {seconds * 1e3:8.2f} ms a clip {hours:8.0f} h/h {seconds / floor_s:7.2f}x the floor")
 
 
+def model_rows(clips: Sequence[bytes], floor_s: float) -> None:
+    """Each model that could be asked here, from the store to its answer; the others with what they lack."""
+    models = PROJECT / "data" / "local" / "models"
+    with tempfile.TemporaryDirectory() as folder:
+        store = BlobStore(Path(folder))
+        for name, scorer in SCORERS.items():
+            lacks = obstacles(scorer, models, deep=False)
+            if lacks:
+                print(f"model {name}: {lacks[0]}")
+                continue
+            read = partial(_read, name, str(models), store)
+            row(f"model {name}", cpu_s(read, clips), floor_s)
+
+
+def _read(scorer: str, models: str, store: BlobStore, clip: bytes) -> None:
+    read_blob((scorer, models, str(store.root), store.put(clip, "wav"), "wav", "en"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=40)
@@ -129,6 +152,7 @@ def main() -> None:
     row("a pair compared: both clips decoded, aligned", cpu_s(lambda clip: compare(clips[0], clip), clips), floor_s)
     for processes in (1, 2):
         row(f"pool of {processes}, from the store, wall time", pool_s(clips, processes), floor_s)
+    model_rows(clips[:6], floor_s)
     longest = a_file(np.tile(an_utterance(20, rate_hz=24_000), 61)[: 24_000 * 600], rate_hz=24_000)
     imports_s, _, idle_mib = in_a_process_of_its_own()
     _, _, clip_mib = in_a_process_of_its_own(clips[0])

@@ -15,6 +15,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import numpy as np  # noqa: E402
+import soundfile  # noqa: E402
+import soxr  # noqa: E402
 
 from analysis.audio import decode  # noqa: E402
 from analysis.features import features_of  # noqa: E402
@@ -27,6 +29,8 @@ from tests.analysis.sounds import a_file  # noqa: E402
 from tests.benchmarks.defects import DEFECTS  # noqa: E402
 
 TEXTS = Path(__file__).parents[2] / "data" / "demo" / "texts"
+# asterisk-core-sounds-en-wav: one woman, a studio, telephone band; pocketsphinx-testdata: people at home, 16 kHz.
+RECORDED = (Path("/usr/share/asterisk/sounds/en_US_f_Allison"), Path("/usr/share/pocketsphinx/test/data"))
 LANGUAGES = ("de", "en", "es", "fr", "it", "pt", "ru")  # words are told by spaces, which two of the defects need
 # Ratios and frequencies are compared by their logarithms, everything else by differences.
 _RATIOS = {name for name in (*TABLES["features"].names, *MEASURED) if name.endswith(("_hz", "_s", "_ratio"))}
@@ -53,14 +57,64 @@ def lines() -> list[Line]:
     return [every[index] for index in np.random.default_rng(7).permutation(len(every))]
 
 
+@cache
+def unseen_lines() -> list[Line]:
+    """Sentences that no limit was set and no feature chosen on, in turn by another voice, mixed."""
+    found = []
+    for language in LANGUAGES:
+        book = tomllib.loads((TEXTS / f"{language}.toml").read_text())
+        texts = [text for scene in book["lines"].values() for text in scene] + book["clone_references"]
+        found += [(language, text) for text in texts if "{" not in text and len(text) > 30]
+    every = [
+        Line(text=text, language=language, timbre=timbre, rendition=Rendition.HOSTED, take=0)
+        for language, text in found
+        for timbre in CAST.values()
+    ]
+    return [every[index] for index in np.random.default_rng(8).permutation(len(every))]
+
+
+@cache
+def recordings(*, wide: bool = False) -> tuple[Path, ...]:
+    """People recorded, where Debian's packages with them are installed; 2 to 12 s each, mixed.
+
+    Args:
+        wide: Only those that reach beyond the band of a telephone.
+    """
+    found = [path for folder in RECORDED for path in sorted(folder.rglob("*.wav")) if path.parent.name != "silence"]
+    about = {path: soundfile.info(path) for path in found}
+    fitting = [path for path in found if 2.0 < about[path].duration < 12.0]
+    fitting = [path for path in fitting if not wide or about[path].samplerate >= 16_000]
+    return tuple(fitting[index] for index in np.random.default_rng(9).permutation(len(fitting)))
+
+
+def human_trial(job: tuple[int, int, int]) -> Distances:
+    """As `trial`, of a recording and the same recording damaged: nobody said it twice."""
+    number, defect, strength = job
+    planted = DEFECTS[defect]
+    y, rate_hz = soundfile.read(recordings(wide=planted.is_of_the_band)[number], dtype="float32")
+    clean = soxr.resample(y, rate_hz, RATE_HZ)
+    assert planted.damage is not None
+    damaged = planted.damage(clean, planted.strengths[strength], np.random.default_rng(number)).astype(np.float32)
+    return distances(*(decode(a_file(sound, rate_hz=RATE_HZ)) for sound in (clean, damaged)))
+
+
+def unseen_trial(job: tuple[int, int, int]) -> Distances:
+    """As `trial`, of sentences that were kept back; takes that nobody has heard either."""
+    return _pair(unseen_lines()[job[0] % len(unseen_lines())], 100_000 + job[0], job)
+
+
 def trial(job: tuple[int, int, int]) -> Distances:
     """How far the two sounds of one pair lie apart, by every feature; runs in a worker.
 
     Args:
         job: Which line, which defect (-1 for none), and which of its strengths.
     """
+    return _pair(lines()[job[0]], job[0], job)
+
+
+def _pair(line: Line, take: int, job: tuple[int, int, int]) -> Distances:
     number, defect, strength = job
-    control, other = (replace(lines()[number], take=2 * number + side) for side in (0, 1))
+    control, other = (replace(line, take=2 * take + side) for side in (0, 1))
     if defect < 0:
         damaged = speak(other)
     else:
