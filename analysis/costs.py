@@ -1,11 +1,17 @@
 """The gate on money: what all that was sent cost, by what was delivered."""
 
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from analysis import proofs
 from analysis.estimates import Bootstrap
 from analysis.findings import Evaluated, Scene, conclude, unjudged
 from analysis.gates import RatioOfTotals
+from analysis.intervals import Beside
 from analysis.pairs import ended_as, heard
 from analysis.units import count
 from harness.errors import KINDS, Charge
@@ -14,35 +20,55 @@ from harness.judgement import Outcome
 
 __all__ = ["judge_cost"]
 
+FloatArray = NDArray[np.float64]
+
+
+_COLUMNS: Final = ["candidate_cost", "candidate_units", "control_cost", "control_units"]
+_SIDES: Final = ("control", "candidate")
+
 
 def judge_cost(name: str, gate: RatioOfTotals, scene: Scene) -> Evaluated:
     """Money for all that was sent, by what was delivered: a failure that was billed makes the rest dearer."""
-    sides = ("candidate",) if gate.ratio_max is None else ("candidate", "control")
-    costs = scene.pairs.select(
-        "cluster",
-        *(expression for side in ("control", "candidate") for expression in _price_columns(side, gate)),
-        *(_unpriced(side).alias(f"{side}_unpriced") for side in ("control", "candidate")),
-    )
-    for side in sides:
-        unpriced = int(costs[f"{side}_unpriced"].sum())
+    pairs = scene.pairs.height
+    for side in ("candidate",) if gate.ratio_max is None else ("candidate", "control"):
+        unpriced = scene.pairs.filter(_unpriced(side)).height
         if unpriced:
             why = (
                 f"the price of {count(unpriced, f'{side} exchange')} is unknown; add it to data/prices.toml and replay"
             )
-            counts = {"pairs": costs.height, "unpriced": unpriced}
+            counts = {"pairs": pairs, "unpriced": unpriced}
             return unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=why, counts=counts)
-    columns = ["candidate_cost", "candidate_units", "control_cost", "control_units"]
-    sums = Bootstrap(costs.with_columns(pl.col(columns).fill_null(0)), columns)
-    claims = []
-    if gate.ratio_max is not None:
-        ratio = sums.totals(lambda each: (each[0] / each[1]) / (each[2] / each[3]))
-        claims.append(proofs.prove_total(ratio, gate.ratio_max, "ratio", costs.height, scene.bar))
-    if gate.abs_max_usd is not None:
-        scale = 1e-6 * (1000.0 if gate.per == "1k_chars" else 1.0)
-        price = sums.totals(lambda each: scale * each[0] / each[1])
-        claims.append(proofs.prove_total(price, gate.abs_max_usd, gate.unit, costs.height, scene.bar))
+    sums = _sums(gate, scene)
+    limits = {"ratio": gate.ratio_max, gate.unit: gate.abs_max_usd}
+    claims = [
+        proofs.prove_total(sums.totals(function), limits[unit] or 0.0, unit, pairs, scene.bar)
+        for function, unit in _ratios(gate)
+    ]
     delivered = {f"{side}_delivered": scene.pairs.filter(heard(side)).height for side in ("candidate", "control")}
-    return conclude(name, gate, scene, claims, "candidate", {"pairs": costs.height, **delivered})
+    evaluated = conclude(name, gate, scene, claims, "candidate", {"pairs": pairs, **delivered})
+    return evaluated._replace(beside=tuple(_corrected(sums, function, unit) for function, unit in _ratios(gate)))
+
+
+def _corrected(sums: Bootstrap, function: Callable[[FloatArray], FloatArray], unit: str) -> Beside:
+    """The textbook's interval of the same draws."""
+    return Beside("all money by all delivered", "BCa over voices", unit, *sums.corrected(function, level=0.95))
+
+
+def _sums(gate: RatioOfTotals, scene: Scene) -> Bootstrap:
+    """Sums of money and of what was delivered, of both sides."""
+    costs = scene.pairs.select("cluster", *(each for side in _SIDES for each in _price_columns(side, gate)))
+    return Bootstrap(costs.with_columns(pl.col(_COLUMNS).fill_null(0)), _COLUMNS)
+
+
+def _ratios(gate: RatioOfTotals) -> list[tuple[Callable[[FloatArray], FloatArray], str]]:
+    """What the gate limits, each as a function of those sums with its unit."""
+    scale = 1e-6 * (1000.0 if gate.per == "1k_chars" else 1.0)
+    found: list[tuple[Callable[[FloatArray], FloatArray], str]] = []
+    if gate.ratio_max is not None:
+        found.append((lambda each: (each[0] / each[1]) / (each[2] / each[3]), "ratio"))
+    if gate.abs_max_usd is not None:
+        found.append((lambda each: scale * each[0] / each[1], gate.unit))
+    return found
 
 
 def _unpriced(side: str) -> pl.Expr:

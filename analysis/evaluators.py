@@ -5,10 +5,21 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
+from analysis.clusters import judge_clusters
 from analysis.costs import judge_cost
 from analysis.faults import failure_of_ours
 from analysis.findings import Evaluated, Scene, unjudged
-from analysis.gates import Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail, PerVoice, RatioOfTotals
+from analysis.gates import (
+    ClusterMean,
+    Gate,
+    PairedAny,
+    PairedBand,
+    PairedBinary,
+    PairedExceed,
+    PairedTail,
+    PerVoice,
+    RatioOfTotals,
+)
 from analysis.shares import judge_conditions, judge_outcomes, judge_tail
 from analysis.voices import judge_voices
 from harness.judgement import Outcome
@@ -25,6 +36,7 @@ _EVALUATORS: Final = MappingProxyType[type[Gate], Callable[..., Evaluated]](
         PairedBand: judge_conditions,
         PairedAny: judge_conditions,
         RatioOfTotals: judge_cost,
+        ClusterMean: judge_clusters,
         PerVoice: judge_voices,
     }
 )

@@ -8,12 +8,16 @@ from typing import Any, Final
 import duckdb
 import polars as pl
 
+from analysis.gates import DISTANCES
 from harness.errors import StoreError
 from harness.exchanges import Lane
 from harness.store.database import open_db
+from harness.store.ledger import HELD_BACK_S
 from harness.store.runs import Run
 
-__all__ = ["Evidence", "RunFacts", "read_evidence"]
+__all__ = ["CLOCK_TOLERANCE_S", "Evidence", "RunFacts", "read_evidence"]
+
+CLOCK_TOLERANCE_S: Final = 60  # beyond, a time stamp is wrong rather than rounded
 
 _CAPTURE_COLUMNS: Final = (
     "run_id",
@@ -43,6 +47,8 @@ class RunFacts:
     rows: int  # legs with an outcome
     models: frozenset[str]  # "candidate generate qwen/qwen3-tts-flash@ap-southeast-1", …
     extractors: frozenset[str]  # versions that measured its audio
+    strays: int = 0  # legs sent before the run began or after it ended, or that took less than no time
+    held_back_share: float = 0.0  # of timed legs, those that our own quota, budget or concurrency made wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +56,9 @@ class Evidence:
     """All that was replayed, one row a pair.
 
     `pairs` has the columns of the view of that name that the gates need, prefixed `control_` and `candidate_`, with
-    `*_cost_microusd` in place of `*_cost_usd` so that sums are exact; `noise_pairs` likewise with `repeat_`. `ledger`
-    counts every outcome: run_id, lane, operation, outcome, exchanges.
+    `*_cost_microusd` in place of `*_cost_usd` so that sums are exact; `noise_pairs` likewise with `repeat_`. A distance
+    from control's audio stands under the other side's prefix, without its sign. `ledger` counts every outcome: run_id,
+    lane, operation, outcome, exchanges.
     """
 
     runs: tuple[RunFacts, ...]  # oldest first
@@ -60,6 +67,12 @@ class Evidence:
     ledger: pl.DataFrame
 
 
+# Joined only where a gate asks for a distance: runs of the first schema have no such table.
+_DISTANCES: Final = """
+    LEFT JOIN pair_features AS d
+      ON d.run_id = v.run_id AND d.capture_id = v.capture_id AND d.repetition = v.repetition
+     AND d.lane = '{lane}' AND d.outcome = 'ok'
+"""
 _RUN = "SELECT run_id, kind, started_at, ended_at, status, planned FROM run"
 _LEDGER = """
     SELECT run_id, lane, operation, outcome, count(*) AS exchanges
@@ -70,6 +83,15 @@ _MODELS = """
     FROM exchanges WHERE model IS NOT NULL
 """
 _EXTRACTORS = "SELECT DISTINCT extractor_version FROM features WHERE extractor_version IS NOT NULL"
+
+# A leg is stamped by the wall clock and timed by the monotonic one: a clock that was set meanwhile shows here.
+_STRAYS: Final = """
+    SELECT count(*) FROM exchanges, run
+    WHERE sent_at < started_at - to_seconds($tolerance_s)
+       OR sent_at > ended_at + to_seconds($tolerance_s)
+       OR least(queued_s, service_s, from_due_s) < 0
+"""
+_HELD_BACK: Final = "SELECT avg(CAST(queued_s > ? AS INTEGER)) FROM exchanges WHERE queued_s IS NOT NULL"
 
 
 def read_evidence(runs: Sequence[Run], features: Collection[str]) -> Evidence:
@@ -107,12 +129,15 @@ def _pairs(
     database: duckdb.DuckDBPyConnection, view: str, sides: tuple[Lane, Lane], features: Collection[str]
 ) -> pl.DataFrame:
     """The columns a judge needs of a view; names come from the schema and checked thresholds alone."""
-    columns = list(_CAPTURE_COLUMNS)
+    columns = [f"v.{column}" for column in _CAPTURE_COLUMNS]
+    distances = sorted(set(features) & set(DISTANCES))
     for side in sides:
-        needed = [*_SIDE_COLUMNS, *sorted({"service_s", *features})]
-        columns += [f"{side}_{column}" for column in needed]
-        columns.append(f"CAST(round({side}_cost_usd * 1000000) AS BIGINT) AS {side}_cost_microusd")
-    query = f"SELECT {', '.join(columns)} FROM {view}"  # noqa: S608 - no value of a stranger is in it
+        needed = [*_SIDE_COLUMNS, *sorted({"service_s", *features} - set(distances))]
+        columns += [f"v.{side}_{column}" for column in needed]
+        columns.append(f"CAST(round(v.{side}_cost_usd * 1000000) AS BIGINT) AS {side}_cost_microusd")
+    columns += [f"abs(d.{distance}) AS {sides[1]}_{distance}" for distance in distances]
+    join = _DISTANCES.format(lane=sides[1].value) if distances else ""
+    query = f"SELECT {', '.join(columns)} FROM {view} AS v{join}"  # noqa: S608 - no value of a stranger is in it
     pairs: pl.DataFrame = database.sql(query).pl()
     return pairs.with_columns(
         # A few words a million times over: every gate compares them, which is quicker by number.
@@ -124,6 +149,8 @@ def _pairs(
 def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:
     run_id, kind, started_at, ended_at, status, planned = _only_row(database, _RUN)
     (rows,) = _only_row(database, "SELECT count(*) FROM exchanges")
+    (strays,) = database.execute(_STRAYS, {"tolerance_s": CLOCK_TOLERANCE_S}).fetchone() or (0,)
+    (held_back,) = database.execute(_HELD_BACK, [HELD_BACK_S]).fetchone() or (None,)
     return RunFacts(
         run_id=run_id,
         kind=kind,
@@ -134,6 +161,8 @@ def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:
         rows=rows,
         models=frozenset(row[0] for row in database.execute(_MODELS).fetchall()),
         extractors=frozenset(row[0] for row in database.execute(_EXTRACTORS).fetchall()),
+        strays=strays,
+        held_back_share=held_back or 0.0,
     )
 
 

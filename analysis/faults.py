@@ -10,7 +10,7 @@ from analysis.samples import Sample
 from analysis.units import count
 from harness.exchanges import Lane
 
-__all__ = ["failure_of_ours", "fault_of", "incomplete"]
+__all__ = ["failure_of_ours", "fault_of", "held_back", "incomplete"]
 
 
 def fault_of(evidence: Evidence) -> str | None:
@@ -20,6 +20,11 @@ def fault_of(evidence: Evidence) -> str | None:
             return (
                 f"run {run.run_id} is {run.status}: {run.planned:,} legs planned, {run.rows:,} have an outcome; "
                 "the replay's own command goes on with it"
+            )
+        if run.strays:
+            return (
+                f"run {run.run_id}: clocks disagree, {count(run.strays, 'leg')} sent outside the run's own time or "
+                "timed below zero; set the clock by NTP and replay"
             )
     ledger = evidence.ledger
     for lane in (Lane.CONTROL, Lane.CANDIDATE):
@@ -43,6 +48,11 @@ def incomplete(sample: Sample, least: float) -> str | None:
         f"{sent - sample.unanswered:,} of {count(sent, 'capture')} sent have a final outcome in both lanes "
         f"({100 * sample.completeness:.1f} %), at least {100 * least:g} % must; find out why the others have none"
     )
+
+
+def held_back(runs: Sequence[RunFacts]) -> float:
+    """Share of the legs of the worst run that our own quota, budget or concurrency made wait."""
+    return max((run.held_back_share for run in runs), default=0.0)
 
 
 def failure_of_ours(error: Exception) -> str:

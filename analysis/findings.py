@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from analysis.gates import Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
+from analysis.gates import ClusterMean, Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
+from analysis.intervals import Beside
 from analysis.proofs import Bar, Proof, more_pairs
 from analysis.samples import Shortfall
 from harness.judgement import Finding, Forecast, Interval, Outcome
@@ -34,6 +35,7 @@ class Scene(NamedTuple):
     noise_pairs: pl.DataFrame  # control and repeat
     bar: Bar
     unmeasured_max: float  # share of pairs whose audio or timing we may have failed to measure
+    held_back_share: float = 0.0  # of the legs of some run, those that we made wait ourselves
 
 
 class Evaluated(NamedTuple):
@@ -41,6 +43,7 @@ class Evaluated(NamedTuple):
 
     finding: Finding
     strength: float = 0.0
+    beside: tuple[Beside, ...] = ()  # textbook intervals that the gate had at hand anyway
 
 
 def conclude(
@@ -126,8 +129,10 @@ def _the_longer(own: Forecast | None, lacking: Shortfall) -> Forecast:
     if own is not None and (own.pairs_high is None or own.pairs_high > lacking.pairs):
         pairs = own
     if pairs is None:
-        return Forecast(pairs_low=0, pairs_high=0, text=f"needs {lacking.further}")
-    return replace(pairs, text=f"{pairs.text} and {lacking.further}") if lacking.further else pairs
+        pairs = Forecast(pairs_low=0, pairs_high=0, text=f"needs {lacking.further}")
+    elif lacking.further:
+        pairs = replace(pairs, text=f"{pairs.text} and {lacking.further}")
+    return replace(pairs, nights_low=lacking.days) if lacking.days else pairs
 
 
 def _unit(gate: Gate) -> str:
@@ -138,6 +143,8 @@ def _unit(gate: Gate) -> str:
             return "ratio" if gate.ratio_max is not None else gate.unit
         case PerVoice():
             return "voices"
+        case ClusterMean():
+            return "value"
         case PairedBinary(margin_pp=None):
             return "pct"
     return "pp"

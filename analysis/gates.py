@@ -12,8 +12,10 @@ from harness.store.schema import TABLES
 
 __all__ = [
     "AUDIO_FEATURES",
+    "DISTANCES",
     "KINDS",
     "TIMINGS",
+    "ClusterMean",
     "Condition",
     "Gate",
     "GateBase",
@@ -30,6 +32,15 @@ __all__ = [
 AUDIO_FEATURES: Final = tuple(column.name for column in TABLES["features"].columns if column.type == "DOUBLE")
 TIMINGS: Final = ("service_s", "first_byte_s", "first_audio_s", "from_due_s")  # columns of table `exchanges`
 
+# Columns of table `pair_features` that grow with the unlikeness of two audios of one capture; an absolute value counts.
+DISTANCES: Final = (
+    "mfcc_dtw_distance",
+    "f0_contour_semitones",
+    "spectral_difference_db",
+    "loudness_difference_lu",
+    "f0_shift_semitones",
+)
+
 
 def _one_of(valid: tuple[str, ...]) -> AfterValidator:
     def check(name: str) -> str:
@@ -43,6 +54,7 @@ def _one_of(valid: tuple[str, ...]) -> AfterValidator:
 AudioFeature = Annotated[str, _one_of(AUDIO_FEATURES)]
 Timing = Annotated[str, _one_of(TIMINGS)]
 AnyFeature = Annotated[str, _one_of(AUDIO_FEATURES + TIMINGS)]
+MeanFeature = Annotated[str, _one_of(AUDIO_FEATURES + DISTANCES)]
 Points = Annotated[float, Field(ge=0, lt=100)]  # percentage points of extra bad requests
 Positive = Annotated[float, Field(gt=0)]
 
@@ -230,6 +242,36 @@ class RatioOfTotals(GateBase):
         return (self.ratio_max is not None) + (self.abs_max_usd is not None)
 
 
+class ClusterMean(GateBase):
+    """The mean of a feature over voices, or users where there is no voice: requests of one are not independent.
+
+    A distance from control's audio is held against the distance of control's own repeat; any other feature against
+    control's.
+    """
+
+    kind: Literal["cluster_mean"]
+    feature: MeanFeature
+    margin: Positive  # in the feature's unit
+    worse: Literal["higher", "lower"] = "higher"
+    min_clusters: Annotated[int, Field(ge=20)] = 40
+
+    @model_validator(mode="after")
+    def _knows_its_direction(self) -> Self:
+        if self.is_distance and self.worse == "lower":
+            raise ValueError(f'says worse = "lower", but {self.feature} is a distance; leave worse out')
+        return self
+
+    @property
+    def is_distance(self) -> bool:
+        """Its feature compares two audios."""
+        return self.feature in DISTANCES
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Its feature."""
+        return frozenset({self.feature})
+
+
 class PerVoice(GateBase):
     """A veto: fails when some voice is shown to be broken, and never waits for a proof that none is."""
 
@@ -238,8 +280,8 @@ class PerVoice(GateBase):
     min_requests: Annotated[int, Field(ge=1)] = 5
 
 
-Gate = PairedBinary | PairedTail | PairedExceed | PairedBand | PairedAny | RatioOfTotals | PerVoice
+Gate = PairedBinary | PairedTail | PairedExceed | PairedBand | PairedAny | RatioOfTotals | ClusterMean | PerVoice
 KINDS: Final[dict[str, type[GateBase]]] = {
     model.model_fields["kind"].annotation.__args__[0]: model  # type: ignore[union-attr] # a Literal of one word
-    for model in (PairedBinary, PairedTail, PairedExceed, PairedBand, PairedAny, RatioOfTotals, PerVoice)
+    for model in (PairedBinary, PairedTail, PairedExceed, PairedBand, PairedAny, RatioOfTotals, ClusterMean, PerVoice)
 }

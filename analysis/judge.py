@@ -14,11 +14,14 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
+from analysis.descriptive import beside
 from analysis.evaluators import evaluate
 from analysis.evidence import Evidence, RunFacts
-from analysis.faults import failure_of_ours, fault_of, incomplete
+from analysis.faults import failure_of_ours, fault_of, held_back, incomplete
 from analysis.findings import SEVERITY, Evaluated, Scene, unjudged, withheld
+from analysis.forecast import Pace, priced
 from analysis.gates import PerVoice
+from analysis.intervals import Beside
 from analysis.proofs import Bar
 from analysis.samples import Sample, shortfall, take_sample
 from analysis.segments import SEGMENT_CLAIMS, Segment, Segmented, judge_segments
@@ -42,6 +45,7 @@ class Details(NamedTuple):
     self_test: SelfTest
     worst_segments: Mapping[str, Segment]  # of each gate
     worst_pairs: tuple[WorstPair, ...]
+    beside: Mapping[str, tuple[Beside, ...]]  # of each gate: what textbooks would say of the same pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +118,13 @@ def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
         verdicts=verdicts,
         samples=tuple(samples),
         details=tuple(
-            Details(test, segments.worst, worst_pairs(scene.pairs, thresholds.gates_for(scene.operation)))
-            for test, segments, scene in zip(tests, segmented, scenes, strict=True)
+            Details(
+                test,
+                segments.worst,
+                worst_pairs(scene.pairs, thresholds.gates_for(scene.operation)),
+                _beside(group, scene, thresholds),
+            )
+            for test, segments, scene, group in zip(tests, segmented, scenes, evaluated, strict=True)
         ),
         evidence=evidence,
         thresholds=thresholds,
@@ -137,6 +146,7 @@ def _scene(sample: Sample, evidence: Evidence, thresholds: Thresholds, bar: Bar)
         noise_pairs=evidence.noise_pairs.filter(pl.col("operation") == sample.operation.value),
         bar=bar,
         unmeasured_max=1.0 - thresholds.stats.min_pair_completeness,
+        held_back_share=held_back(evidence.runs),
     )
 
 
@@ -151,10 +161,18 @@ def _evaluate(scene: Scene, thresholds: Thresholds, sample: Sample, fault: str |
         ]
     findings = {name: evaluate(name, gate, scene) for name, gate in gates.items()}
     lacking = shortfall(sample, thresholds.stats)
-    if lacking is None:
-        return list(findings.values())
-    # A veto waits for nothing: it only ever fails on what it has seen (verdicts.md, correction 2).
-    return [each if isinstance(gates[name], PerVoice) else withheld(each, lacking) for name, each in findings.items()]
+    if lacking is not None:
+        # A veto waits for nothing: it only ever fails on what it has seen (verdicts.md, correction 2).
+        vetoes = [name for name, gate in gates.items() if isinstance(gate, PerVoice)]
+        findings = {name: each if name in vetoes else withheld(each, lacking) for name, each in findings.items()}
+    pace = Pace.of(sample, scene.noise_pairs)
+    return [priced(each, pace) for each in findings.values()]
+
+
+def _beside(evaluated: Sequence[Evaluated], scene: Scene, thresholds: Thresholds) -> dict[str, tuple[Beside, ...]]:
+    gates = thresholds.gates_for(scene.operation)
+    whole = [each for each in evaluated if each.finding.segment is None]
+    return {each.finding.gate: beside(gates[each.finding.gate], each, scene) for each in whole}
 
 
 def _with_vetoes(evaluated: list[Evaluated], vetoes: Sequence[Evaluated]) -> list[Evaluated]:
@@ -207,6 +225,7 @@ def _order(each: Evaluated) -> tuple[Any, ...]:
 
 
 def _epoch(runs: Sequence[RunFacts], thresholds: Thresholds) -> str:
+    """The hash that changes with limits, models and measuring; with voices too, as Qwen binds each to its model."""
     models = sorted({model for run in runs for model in run.models})
     extractors = sorted({version for run in runs for version in run.extractors})
     return hashlib.sha256(json.dumps([thresholds.sha256, models, extractors]).encode()).hexdigest()

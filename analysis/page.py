@@ -12,7 +12,7 @@ from typing import Final
 from analysis.forest import forest
 from analysis.report import View
 from analysis.units import amount, count, span
-from analysis.wording import flips, footnotes, needs
+from analysis.wording import beside_words, flips, footnotes, needs, order_lines
 
 __all__ = ["page"]
 
@@ -71,6 +71,7 @@ def _body(view: View, clips: Sounds) -> Iterator[str]:
         yield _worst(operation, clips)
     yield _list("Still needed", needs(view))
     yield _list("What would change it", flips(view))
+    yield _list("Recommended order", order_lines(view))
     yield _list("What it rests on", footnotes(view))
 
 
@@ -88,6 +89,7 @@ def _gate(finding: View) -> tuple[str, ...]:
     unit, signed = finding["unit"], finding["unit"] == "pp"
     place = f" {finding['segment']}" if finding["segment"] else ""
     advisory = "" if finding["blocking"] else " (advisory)"
+    said = beside_words(finding)
     return (
         escape(finding["gate"] + place),
         f'<span class="{escape(finding["outcome"])}">{escape(finding["outcome"])}</span>{advisory}',
@@ -95,7 +97,7 @@ def _gate(finding: View) -> tuple[str, ...]:
         span(finding["low"], finding["high"], unit, signed=signed),
         amount(finding["limit"], unit, signed=signed),
         f"{finding['counts'].get('pairs', 0):,}",
-        escape(finding["reason"]),
+        escape(finding["reason"]) + (f"<br><small>At one look: {escape(said)}</small>" if said else ""),
     )
 
 

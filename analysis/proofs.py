@@ -13,7 +13,7 @@ from analysis.pairs import Counts
 from analysis.units import amount, count, rough, span
 from harness.judgement import Forecast, Interval, Outcome
 
-__all__ = ["Bar", "Proof", "more_pairs", "prove_paired", "prove_share", "prove_tail", "prove_total"]
+__all__ = ["Bar", "Proof", "bound_words", "more_pairs", "prove_paired", "prove_share", "prove_tail", "prove_total"]
 
 _FORECAST_FROM: Final = 50  # pairs; below, a rate is not known well enough to forecast anything
 # Where 80 % of forecasts end, as multiples of the estimate (verdicts.md 2.3 K: 0.37 to 3.5).
@@ -74,7 +74,7 @@ def prove_paired(counts: Counts, margin_pp: float, bar: Bar, *, against: str = "
     )
     limit = amount(margin_pp, "pp", signed=True)
     words = (
-        f"{_bound(interval, outcome, 'pp', signed=True)} against {_LANES[against]}, limit {limit}; "
+        f"{bound_words(interval, outcome, 'pp', signed=True)} against {_LANES[against]}, limit {limit}; "
         f"candidate alone {worse:,}, {against} alone {better:,}, both {counts.both:,} of {count(pairs, 'pair')}"
     )
     needed = float(pairs_needed(worse, better, pairs, margin, alpha=bar.alpha))
@@ -103,7 +103,7 @@ def prove_share(
         level=1.0 - bar.alpha,
     )
     words = (
-        f"{_bound(interval, outcome, 'pct')} {what}, limit {amount(limit_pct, 'pct')}; "
+        f"{bound_words(interval, outcome, 'pct')} {what}, limit {amount(limit_pct, 'pct')}; "
         f"{bad:,} of {count(pairs, 'request')}"
     )
     needed = float(pairs_needed(bad, 0, pairs, limit, alpha=bar.alpha))
@@ -127,7 +127,7 @@ def prove_tail(tail: Tail, quantile: float, ratio_max: float, bar: Bar) -> Proof
     interval = tail.ratio(bar.alpha)
     name = f"p{100 * quantile:g}"
     words = (
-        f"{name} {_bound(interval, outcome, 'ratio')} control's, limit {amount(ratio_max, 'ratio')}; "
+        f"{name} {bound_words(interval, outcome, 'ratio')} control's, limit {amount(ratio_max, 'ratio')}; "
         f"{name} {amount(tail.candidate_s, 's')} against {amount(tail.control_s, 's')} in {count(pairs, 'pair')}"
     )
     needed = float(pairs_needed(worse, better, pairs, 0.0, alpha=bar.alpha))
@@ -153,7 +153,7 @@ def prove_total(totals: Totals, limit: float, unit: str, pairs: int, bar: Bar) -
         outcome = Outcome.FAIL
     deviations = totals.deviations_above(limit)
     words = (
-        f"{_bound(interval, outcome, unit)}, limit {amount(limit, unit)}; "
+        f"{bound_words(interval, outcome, unit)}, limit {amount(limit, unit)}; "
         f"{amount(totals.estimate, unit)} over {count(pairs, 'pair')}"
     )
     return Proof(
@@ -176,7 +176,7 @@ def _needed_for_total(totals: Totals, limit: float, pairs: int, bar: Bar) -> flo
     return float(pairs * max(0.0, ((high - totals.estimate) / (limit - totals.estimate)) ** 2 - 1.0))
 
 
-def _bound(interval: Interval, outcome: Outcome, unit: str, *, signed: bool = False) -> str:
+def bound_words(interval: Interval, outcome: Outcome, unit: str, *, signed: bool = False) -> str:
     """The end of the interval that decides; both while it is open."""
     if outcome is Outcome.PASS:
         return f"at most {amount(interval.high, unit, signed=signed)}"

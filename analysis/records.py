@@ -1,5 +1,6 @@
 """A judgement as a run keeps it: one record, from which the tables `verdicts` and `gates` are sealed."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from harness.store.journal import Journal, read_journal
 from harness.store.runs import Run
 from harness.store.seal import seal
 
-__all__ = ["judgement_record", "keep", "thresholds_of"]
+__all__ = ["earlier_limits", "judgement_record", "keep", "thresholds_of"]
 
 Record = dict[str, Any]
 
@@ -49,6 +50,18 @@ def thresholds_of(run: Run) -> str | None:
     """The thresholds file that last judged the run, as it was recorded; None when nothing did."""
     last = _last(run)
     return str(last["verdicts"][0]["thresholds"]) if last else None
+
+
+def earlier_limits(runs: Iterable[Run], thresholds_sha256: str) -> tuple[str, ...]:
+    """Hashes of the other thresholds files these runs were judged by: limits that changed after the result was seen."""
+    judged = {
+        str(verdict["thresholds_sha256"])
+        for run in runs
+        if run.judgement.exists()
+        for record in read_journal(run.judgement).records
+        for verdict in record["verdicts"]
+    }
+    return tuple(sorted(judged - {thresholds_sha256}))
 
 
 def _last(run: Run) -> Record | None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from analysis.report import View
 from analysis.units import amount, count, span
-from analysis.wording import flips, footnotes, needs, worst_lines
+from analysis.wording import flips, footnotes, needs, order_lines, worst_lines
 
 __all__ = ["COMMENT_CHARS", "MARK", "SUMMARY_CHARS", "markdown", "print_verdict"]
 
@@ -40,6 +40,7 @@ def print_verdict(view: View, console: Console) -> None:
     for heading, lines in (
         ("still needed", needs(view)),
         ("what would change it", flips(view)),
+        ("recommended order", order_lines(view)),
         ("worst pairs", worst_lines(view, _WORST_SHOWN)),
     ):
         _print_section(heading, list(lines), console)
@@ -93,6 +94,7 @@ def _listed(view: View) -> list[list[str]]:
     lists = (
         ("Still needed:", needs(view)),
         ("What would change it:", flips(view)),
+        ("Recommended order:", order_lines(view)),
         ("Counted:", footnotes(view)),
         ("Worst pairs:", worst_lines(view, _WORST_LISTED)),
     )

@@ -4,11 +4,15 @@ Numbers are raw and carry their unit; `schema` goes up when a key changes its me
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import polars as pl
 
+from analysis.intervals import Beside
 from analysis.judge import Details, Judgement
+from analysis.order import recommended_order
 from analysis.samples import Sample
 from analysis.segments import Segment
 from analysis.selftest import MIN_NOISE_PAIRS
@@ -23,8 +27,13 @@ View = dict[str, Any]
 _DIGITS: Final = 10  # significant; sums of the same numbers may differ beyond
 
 
-def view_of(judgement: Judgement) -> View:
-    """The judgement as JSON has it; the same evidence gives the same dictionary."""
+def view_of(judgement: Judgement, *, earlier_limits: Sequence[str] = ()) -> View:
+    """The judgement as JSON has it; the same evidence gives the same dictionary.
+
+    Args:
+        judgement: What was judged.
+        earlier_limits: Hashes of other thresholds files that judged the same runs before.
+    """
     thresholds, overall = judgement.thresholds, judgement.overall
     judged = [verdict.operation for verdict in judgement.verdicts]
     return {
@@ -40,9 +49,14 @@ def view_of(judgement: Judgement) -> View:
         "as_of": judgement.as_of.isoformat(),
         "thresholds": {"name": thresholds.name, "sha256": thresholds.sha256, "note": thresholds.note},
         "evidence_epoch": judgement.epoch,
+        "earlier_limits": list(earlier_limits),
         "operations": [
             _operation(verdict, sample, details)
             for verdict, sample, details in zip(judgement.verdicts, judgement.samples, judgement.details, strict=True)
+        ],
+        "order": [
+            {"operation": place.operation.value, "next_step": place.next_step, "why": list(place.why)}
+            for place in recommended_order(judgement.verdicts, judgement.samples)
         ],
         "not_judged": [operation.value for operation in Operation if operation not in judged],
         "ledger": _ledger(judgement),
@@ -74,7 +88,7 @@ def _operation(verdict: Verdict, sample: Sample, details: Details) -> View:
             "fault": test.fault,
             "caught_from": dict(test.caught_from),
         },
-        "findings": [_finding(finding, details.worst_segments.get(finding.gate)) for finding in verdict.findings],
+        "findings": [_finding(finding, details) for finding in verdict.findings],
         "worst_pairs": [
             {
                 "run_id": pair.run_id,
@@ -96,8 +110,9 @@ def _deciding(verdict: Verdict) -> View | None:
     return {"operation": finding.operation.value, "gate": finding.gate}
 
 
-def _finding(finding: Finding, worst_segment: Segment | None) -> View:
+def _finding(finding: Finding, details: Details) -> View:
     interval, forecast = finding.interval, finding.forecast
+    worst_segment = details.worst_segments.get(finding.gate)
     return {
         "gate": finding.gate,
         "outcome": finding.outcome.value,
@@ -111,10 +126,15 @@ def _finding(finding: Finding, worst_segment: Segment | None) -> View:
         "unit": finding.unit,
         "counts": dict(finding.counts),
         "reason": finding.reason,
-        "forecast": forecast
-        and {"pairs_low": forecast.pairs_low, "pairs_high": forecast.pairs_high, "text": forecast.text},
+        "forecast": forecast and asdict(forecast),
         "flip": _flip(finding, None if finding.segment else worst_segment),
+        "beside": [] if finding.segment else [_beside(each) for each in details.beside.get(finding.gate, ())],
     }
+
+
+def _beside(each: Beside) -> View:
+    """An interval for one look, as textbooks have it: it never decides."""
+    return {**each._asdict(), "low": _rounded(each.low), "high": _rounded(each.high)}
 
 
 def _flip(finding: Finding, worst_segment: Segment | None) -> View:

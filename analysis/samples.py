@@ -47,6 +47,7 @@ class Shortfall(NamedTuple):
     why: str
     pairs: int  # at least this many more
     further: str  # what else: "2 more days"; empty when only pairs are missing
+    days: int = 0  # at least this many more
 
 
 def take_sample(pairs: pl.DataFrame, operation: Operation, stats: Stats, *, as_of: datetime) -> Sample:
@@ -113,4 +114,5 @@ def shortfall(sample: Sample, stats: Stats) -> Shortfall | None:
         whys.insert(0, f"{count(pairs, 'pair')} of at least {stats.min_pairs:,}")
     if not whys:
         return None
-    return Shortfall(", ".join(whys), missing, " and ".join(count(number, noun) for number, noun, _ in lacks))
+    further = " and ".join(count(number, noun) for number, noun, _ in lacks)
+    return Shortfall(", ".join(whys), missing, further, max(0, stats.min_days - sample.days))

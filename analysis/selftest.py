@@ -4,6 +4,7 @@ The repeat must not fail, or the ruler moved while it measured; a copy in which 
 or the gates are blind. The smallest share that was caught is the sensitivity printed beside the verdict.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from analysis.clusters import means_of
 from analysis.evaluators import evaluate
 from analysis.findings import Scene
-from analysis.gates import Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
+from analysis.gates import ClusterMean, Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
 from analysis.marks import Conditions
 from analysis.pairs import OUTCOME_CLASSES, answered, heard
 from analysis.shares import fewest_for
@@ -80,15 +82,26 @@ def _spoil_and_judge(stage: Scene, gates: Mapping[str, Gate]) -> tuple[dict[str,
     caught: dict[str, float] = {}
     for name, gate in gates.items():
         paired = _against_control_alone(gate)
-        if paired is None or (isinstance(paired, PairedTail) and stage.pairs.height < fewest_for(paired.quantile)):
+        if paired is None or _is_too_small(paired, stage):
             continue
         if evaluate(name, paired, stage).finding.outcome is Outcome.INVALID:
             continue  # the verdict itself says what is wrong with this one
-        share = next((share for share in _SHARES if _fails(name, paired, stage, share)), None)
-        if share is None:
+        # What is spoilt in a smaller share is spoilt in a larger one too, so it need not be tried share by share.
+        smallest = bisect_left(_SHARES, True, key=lambda share: _fails(name, paired, stage, share))
+        if smallest == len(_SHARES):
             return caught, f"self-test: {100 * _SHARES[-1]:g} % of control were spoilt and {name} did not fail"
-        caught[name] = share
+        caught[name] = _SHARES[smallest]
     return caught, None
+
+
+def _is_too_small(gate: Gate, stage: Scene) -> bool:
+    """The gate would not judge so few, spoilt or not."""
+    match gate:
+        case PairedTail():
+            return stage.pairs.height < fewest_for(gate.quantile)
+        case ClusterMean():
+            return means_of(gate, stage).values.size < gate.min_clusters
+    return False
 
 
 def _fails(name: str, gate: Gate, stage: Scene, share: float) -> bool:
@@ -115,6 +128,8 @@ def _defect(gate: Gate) -> tuple[str, pl.Expr]:
             return _slow(gate.feature, gate.ratio_max)
         case PairedExceed() | PairedBand() | PairedAny():
             return _beyond(gate.conditions[0])
+        case ClusterMean():
+            return _far_off(gate)
     raise TypeError(f"no defect is known for {type(gate).__name__}")
 
 
@@ -127,6 +142,13 @@ def _beyond(condition: Condition) -> tuple[str, pl.Expr]:
     if condition.limit_of_control_p95 is not None:
         return _slow(condition.feature, condition.limit_of_control_p95)
     return column, pl.col(f"control_{condition.feature}") * (condition.ratio_low or 1.0) / 2.0
+
+
+def _far_off(gate: ClusterMean) -> tuple[str, pl.Expr]:
+    """Worse by many margins, and by more than values differ among themselves."""
+    column = pl.col(f"candidate_{gate.feature}")
+    shift = 20.0 * gate.margin + 4.0 * column.fill_nan(None).std().fill_null(0.0)
+    return f"candidate_{gate.feature}", column + (-shift if gate.worse == "lower" else shift)
 
 
 def _slow(feature: str, ratio: float) -> tuple[str, pl.Expr]:
@@ -147,4 +169,7 @@ def _against_control_alone(gate: Any) -> Gate | None:
         case PairedExceed() | PairedBand() | PairedAny():
             kept: Conditions = gate
             return kept
+        case ClusterMean():
+            mean: ClusterMean = gate
+            return mean
     return None

@@ -22,6 +22,7 @@ from harness.judgement import Outcome
 
 __all__ = ["fewest_for", "judge_conditions", "judge_outcomes", "judge_tail"]
 
+_ROUNDING: Final = 1e-9  # 1 - 0.95 is a little more than 0.05
 _SIDES: Final = ("control", "candidate")
 _COUNTED: Final = {"errors": "failures", "timeouts": "timeouts", "refusals": "refusals", "rate_limited": "rate limits"}
 
@@ -46,6 +47,7 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
     )
     counts = {"pairs": times.height, "left_out": scene.pairs.height - times.height}
     problem = _not_measured(name, gate, scene, gate.feature, among)
+    problem = problem or _slowed_by_us(name, gate, scene, gate.feature, most=1.0 - gate.quantile)
     if problem is not None:
         return problem
     fewest = fewest_for(gate.quantile)
@@ -79,7 +81,9 @@ def judge_conditions(name: str, gate: Conditions, scene: Scene) -> Evaluated:
     """
     p95_s = control_p95_s(gate, scene.pairs)
     marks = condition_marks(gate, p95_s)
-    problem = _not_measured(name, gate, scene, gate.conditions[0].feature, marks.among)
+    feature = gate.conditions[0].feature
+    problem = _not_measured(name, gate, scene, feature, marks.among)
+    problem = problem or _slowed_by_us(name, gate, scene, feature, most=gate.margin_pp / 100.0)
     if problem is not None:
         return problem
     counts = count_pairs(scene.pairs, marks.candidate, marks.control, among=marks.among)
@@ -133,3 +137,23 @@ def _not_measured(name: str, gate: Gate, scene: Scene, feature: str, among: pl.E
     why = f"in {gaps:,} of {count(pairs, 'pair')} {what}"
     counts = {"pairs": pairs, "unmeasured": gaps}
     return unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=why, counts=counts)
+
+
+def _slowed_by_us(name: str, gate: Gate, scene: Scene, feature: str, *, most: float) -> Evaluated | None:
+    """Open when our own limiter held back so many calls that time from being due says nothing of a provider.
+
+    Args:
+        name: The gate's name.
+        gate: Its rule.
+        scene: What it is judged on.
+        feature: What it looks at; time from sending is never ours.
+        most: Share of held back legs that cannot decide the gate.
+    """
+    if feature != "from_due_s" or scene.held_back_share <= most + _ROUNDING:
+        return None
+    why = (
+        f"our own quota, budget or concurrency held back {100.0 * scene.held_back_share:.1f} % of the calls, so time "
+        "under load does not count; replay slower, or with a larger quota"
+    )
+    counts = {"pairs": scene.pairs.height}
+    return unjudged(name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts)

@@ -13,6 +13,7 @@ _FORMATS: Final = {
     "usd_per_1k_chars": ("$", "{:.4f}", "/1k chars"),
     "usd_per_request": ("$", "{:.4f}", "/request"),
     "voices": ("", "{:.0f}", ""),
+    "value": ("", "{:.3f}", ""),  # of a feature, in its own unit
 }
 
 

@@ -1,5 +1,6 @@
 """`cutover verdict`: judge sealed runs, print the verdict, and end with its exit status."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from analysis.evidence import read_evidence
 from analysis.judge import Judgement, judge
 from analysis.junit import junit
 from analysis.openmetrics import openmetrics
-from analysis.records import keep, thresholds_of
+from analysis.records import earlier_limits, keep, thresholds_of
 from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.clock import SystemClock
@@ -41,6 +42,10 @@ _WIDTH = 110  # columns where there is no terminal to ask: a log, a pipe
 @click.option("--html", type=_FILE, help="Write one page that works offline, with the worst pairs to listen to.")
 @click.option("--junit", type=_FILE, help="Write JUnit XML: a gate is a test case.")
 @click.option("--openmetrics", type=_FILE, help="Write OpenMetrics text.")
+@click.option(
+    "--comment-file", type=_FILE, help="Write Markdown fit for a comment: within GitHub's size, to be replaced."
+)
+@click.option("--comment", metavar="OWNER/REPO#NUMBER", help="Write it to a pull request, over the last one there.")
 @click.option("--record", type=_FILE, help="Write a decision record, which --verify can check later.")
 @click.option("--sign-key", type=_FILE, help="Sign the record with this Ed25519 private key (PEM).")
 @click.option("--verify", type=_FILE, help="Check a decision record: judge its runs again and say what differs.")
@@ -53,6 +58,7 @@ def verdict(
     thresholds: Path | None,
     as_json: bool,
     as_markdown: bool,
+    comment: str | None,
     verify: Path | None,
     public_key: Path | None,
     **reports: Path | None,
@@ -76,8 +82,11 @@ def verdict(
     judgement = _judge(found, _rules(found, thresholds, settings))
     first = next(run for run in found if run.id == judgement.run_ids[0])
     keep(first, judgement, judged_at=SystemClock().now())
-    _print(judgement, as_json=as_json, as_markdown=as_markdown)
-    _publish(judgement, found, settings, reports)
+    view = view_of(judgement, earlier_limits=earlier_limits(found, judgement.thresholds.sha256))
+    _print(view, as_json=as_json, as_markdown=as_markdown)
+    _publish(view, judgement, found, settings, reports)
+    if comment is not None:
+        _comment(view, settings, comment)
     click.echo(_next_command(judgement), err=True)
     context.exit(judgement.overall.decision.exit_status)
 
@@ -95,22 +104,39 @@ def _verify(path: Path, settings: Settings, public_key: Path | None) -> int:
     return 0
 
 
-def _publish(judgement: Judgement, runs: list[Run], settings: Settings, reports: Mapping[str, Path | None]) -> None:
+def _publish(
+    view: View, judgement: Judgement, runs: list[Run], settings: Settings, reports: Mapping[str, Path | None]
+) -> None:
     """The files that were asked for, each loading what it needs only then."""
     # rich, soundfile and librosa take a moment to load, and plain JSON has no use for them.
     from analysis.publishing import SUMMARY_VARIABLE, publish, write_summary
+    from analysis.rendering import markdown
 
-    view = view_of(judgement)
     makers: dict[str, Callable[[], str]] = {
         "html": lambda: _page(view, runs, settings),
         "junit": lambda: junit(view),
         "openmetrics": lambda: openmetrics(view),
+        "comment_file": lambda: markdown(view),
         "record": lambda: _record(judgement, runs, settings, reports["sign_key"]),
     }
     publish({path: make for name, make in makers.items() if (path := reports[name]) is not None})
     summary = os.environ.get(SUMMARY_VARIABLE)
     if summary:
         write_summary(view, Path(summary))
+
+
+def _comment(view: View, settings: Settings, place: str) -> None:
+    """One comment for all verdicts on a pull request; that it cannot be written changes no verdict."""
+    # An HTTP client takes a moment to load, and few verdicts are told.
+    from analysis.rendering import MARK, markdown
+    from harness.nightly.notices import NotTold, PullRequest, comment
+
+    pull_request = PullRequest.parse(place)
+    try:
+        written = asyncio.run(comment(settings, pull_request, markdown(view), mark=MARK, clock=SystemClock()))
+        click.echo(f"comment: {written}", err=True)
+    except NotTold as error:
+        click.echo(f"cutover: {error}", err=True)
 
 
 def _page(view: View, runs: list[Run], settings: Settings) -> str:
@@ -143,8 +169,7 @@ def _judge(runs: list[Run], thresholds: Thresholds) -> Judgement:
     return judge(read_evidence(runs, thresholds.features), thresholds)
 
 
-def _print(judgement: Judgement, *, as_json: bool, as_markdown: bool) -> None:
-    view = view_of(judgement)
+def _print(view: View, *, as_json: bool, as_markdown: bool) -> None:
     if as_json:
         click.echo(json.dumps(view, ensure_ascii=False, indent=2))
         return

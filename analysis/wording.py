@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from analysis.report import View
-from analysis.units import amount, count
+from analysis.units import amount, count, span
 
-__all__ = ["flips", "footnotes", "needs", "worst_lines"]
+__all__ = ["beside_words", "flips", "footnotes", "needs", "order_lines", "worst_lines"]
 
 
 def needs(view: View) -> Iterator[str]:
@@ -46,6 +46,22 @@ def _flip(finding: View) -> str | None:
         share = amount(worst["excess_pp"], "pp", signed=True)
         words += f"; worst in {worst['name']}: {share} of {count(worst['pairs'], 'pair')}"
     return f"{finding['gate']}{place} {words}"
+
+
+def order_lines(view: View) -> Iterator[str]:
+    """Which operation to move first, why, and the step its verdict allows now."""
+    for number, place in enumerate(view["order"], start=1):
+        yield f"{number}. {place['operation']}: {place['next_step']} ({'; '.join(place['why'])})"
+
+
+def beside_words(finding: View) -> str:
+    """What textbooks say of the same pairs, for one look; empty where nothing was measured."""
+    parts = [
+        f"{each['what']} {span(each['low'], each['high'], each['unit'], signed=each['unit'] == 'pp')} "
+        f"({each['method']}, {100 * each['level']:g} %)"
+        for each in finding["beside"]
+    ]
+    return "; ".join(parts)
 
 
 def worst_lines(view: View, most: int) -> Iterator[str]:
@@ -92,6 +108,13 @@ def _ok_first(outcomes: dict[str, int]) -> list[tuple[str, int]]:
 def _source_lines(view: View) -> Iterator[str]:
     thresholds = view["thresholds"]
     yield f"thresholds: {thresholds['name']} ({thresholds['sha256'][:12]})"
+    yield f"evidence epoch: {view['evidence_epoch'][:12]}"
+    if view["earlier_limits"]:
+        before = ", ".join(sha256[:12] for sha256 in view["earlier_limits"])
+        yield (
+            f"new epoch: these runs were judged by other limits before ({before}); limits chosen after the result "
+            "prove nothing by it, so replay anew before you rely on a go"
+        )
     if thresholds["note"]:
         yield f"note: {thresholds['note']}"
     if view["not_judged"]:

@@ -70,6 +70,10 @@ class Forecast:
     pairs_low: int | None  # about this many more pairs …
     pairs_high: int | None  # … up to this many; None: will not pass at this rate
     text: str
+    usd_low: float | None = None  # what these pairs cost at the present price; None: not known
+    usd_high: float | None = None
+    nights_low: int | None = None  # and how long they take at the present pace
+    nights_high: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

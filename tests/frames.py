@@ -30,6 +30,7 @@ _SIDE: dict[str, Column] = {
     "active_share": 0.8,
     "longest_silence_s": 0.2,
     "clipped_share": 0.0,
+    "spectral_difference_db": 3.0,
 }
 _TYPES = {
     "outcome": pl.Categorical,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def a_replayed_run(
             places = [{"key": leg.key, "lane": leg.lane, "repetition": 0, "position": leg.position} for leg in legs]
             book.write({"type": "planned", "capture": capture_row(capture), "legs": places})
             for leg in legs:
-                exchange = _exchange(number, leg.lane)
+                exchange = _exchange(number, leg.lane, started_at)
                 exchange = answer(number, leg.lane, exchange) if answer else exchange
                 sha256 = f"{number:060x}{leg.lane[:4].encode().hex()[:4]}" if exchange.outcome == "ok" else None
                 row = exchange_row(
@@ -80,11 +80,11 @@ def a_replayed_run(
     return run
 
 
-def _exchange(number: int, lane: Lane) -> Exchange:
+def _exchange(number: int, lane: Lane, sent_at: datetime) -> Exchange:
     provider, median_s, cost_microusd = _LANES[lane]
     draw = np.random.default_rng([number, list(_LANES).index(lane)]).standard_normal()
     exchange = an_exchange(provider=provider, cost_microusd=cost_microusd, model=f"{provider}-model")
-    timing = replace(exchange.timing, service_s=float(median_s * np.exp(0.3 * draw)), sent_at=NOON)
+    timing = replace(exchange.timing, service_s=float(median_s * np.exp(0.3 * draw)), sent_at=sent_at)
     return replace(exchange, timing=timing, operation=Operation.GENERATE)
 
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from analysis.evaluators import evaluate
-from analysis.gates import PairedBinary, PairedExceed, PairedTail, PerVoice, RatioOfTotals
+from analysis.gates import ClusterMean, PairedBinary, PairedExceed, PairedTail, PerVoice, RatioOfTotals
 from harness.judgement import Outcome
 from tests.frames import a_scene, some_pairs
 
@@ -13,6 +13,7 @@ GATES = [
     PairedTail(kind="paired_tail", ratio_max=1.1),
     PairedExceed(kind="paired_exceed", feature="clipped_share", above=0.1, margin_pp=3.0),
     PerVoice(kind="per_voice"),
+    ClusterMean(kind="cluster_mean", feature="spectral_difference_db", margin=2.0),
     RatioOfTotals(kind="ratio_of_totals", per="request", ratio_max=1.0),
 ]
 

@@ -7,7 +7,9 @@ import pytest
 from analysis.evidence import read_evidence
 from harness.errors import ErrorKind, StoreError
 from harness.exchanges import Cost, Exchange, Failure, Lane
+from harness.store.journal import Journal
 from harness.store.runs import Run
+from harness.store.seal import seal
 from tests.builders import NOON
 from tests.replayed import a_replayed_run
 
@@ -96,3 +98,22 @@ def test_a_run_that_is_not_sealed_says_what_to_do(tmp_path: Path) -> None:
 def test_a_database_without_a_column_that_is_needed_says_what_to_do(run: Run) -> None:
     with pytest.raises(StoreError, match=r"run\.duckdb: cannot be judged .*nonsense.* `cutover runs seal"):
         read_evidence([run], {"nonsense"})
+
+
+def test_a_distance_is_read_without_its_sign_on_the_side_that_is_compared(tmp_path: Path) -> None:
+    run = a_replayed_run(tmp_path, captures=4)
+    with Journal(run.pair_features) as journal:
+        for lane, shift in (("candidate", -3.0), ("repeat", 1.0)):
+            journal.append({
+                "type": "pair_feature", "run_id": run.id, "capture_id": f"{run.id}-0", "repetition": 0, "lane": lane,
+                "extractor_version": "extractor-1", "outcome": "ok", "f0_shift_semitones": shift,
+            })  # fmt: skip
+        journal.sync()
+    seal(run)
+
+    evidence = read_evidence([run], {"f0_shift_semitones"})
+
+    pairs = evidence.pairs.sort("capture_id")
+    assert pairs["candidate_f0_shift_semitones"].to_list() == [3.0, None, None, None]
+    assert evidence.noise_pairs["repeat_f0_shift_semitones"].to_list() == [1.0]
+    assert "control_f0_shift_semitones" not in pairs.columns

@@ -101,3 +101,10 @@ def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> No
     assert chart is not None
     assert chart["width"] > 500
     assert dot not in ("none", "rgb(0, 0, 0)")
+
+
+def test_the_textbooks_interval_stands_below_the_reason() -> None:
+    html = page(viewed(), {})
+
+    assert "At one look: difference of shares" in html
+    assert "(Tango score, 95 %)" in html

@@ -49,7 +49,9 @@ def test_a_kept_judgement_can_be_asked_for_in_sql(run: Run) -> None:
         ("generate", "inconclusive", "data/demo/thresholds.toml"),
         (None, "inconclusive", "data/demo/thresholds.toml"),
     ]
-    assert gates == [("inconclusive", True, 5.0, "pp", "40", "needs 260 more pairs")]
+    assert gates == [
+        ("inconclusive", True, 5.0, "pp", "40", "needs 260 more pairs ($1.51, 7 nights at the present price and pace)")
+    ]
 
 
 def test_the_same_judgement_is_kept_once_whatever_the_time(run: Run) -> None:

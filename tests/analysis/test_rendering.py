@@ -51,7 +51,7 @@ def test_what_is_still_needed_is_said_once_for_all_gates_that_wait_for_it() -> N
     text = " ".join(printed(viewed(fine(20))).split())
 
     assert text.count("generate needs 280 more pairs") == 1
-    assert "generate needs 280 more pairs (error_rate, refusals" in text
+    assert "generate needs 280 more pairs ($1.54, 14 nights at the present price and pace) (error_rate, ref" in text
 
 
 def test_nothing_is_needed_after_a_no_go() -> None:

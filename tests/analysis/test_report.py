@@ -57,8 +57,19 @@ def test_an_open_gate_holds_its_forecast(tmp_path: Path) -> None:
     assert view["operations"][0]["findings"][0]["forecast"] == {
         "pairs_low": 280,
         "pairs_high": 280,
-        "text": "needs 280 more pairs",
+        "text": "needs 280 more pairs ($0.56, 14 nights at the present price and pace)",
+        "usd_low": 0.56,
+        "usd_high": 0.56,
+        "nights_low": 14,
+        "nights_high": 14,
     }
+
+
+def test_a_gate_has_the_textbooks_interval_beside_its_own(tmp_path: Path) -> None:
+    finding = viewed(tmp_path, some_pairs())["operations"][0]["findings"][0]
+
+    assert [each["method"] for each in finding["beside"]] == ["Tango score", "Clopper-Pearson"]
+    assert finding["beside"][0]["high"] < finding["high"]
 
 
 def test_counts_add_up_lane_by_lane(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.gates import Gate, PairedBand, PairedBinary, PairedExceed, PairedTail, RatioOfTotals
+from analysis.gates import ClusterMean, Gate, PairedBand, PairedBinary, PairedExceed, PairedTail, RatioOfTotals
 from analysis.judge import judge
 from analysis.selftest import MIN_NOISE_PAIRS, SelfTest, self_test, spoil
 from harness.judgement import Decision
@@ -89,3 +89,22 @@ def test_a_night_whose_ruler_moved_is_invalid_however_fine_the_candidate(tmp_pat
 
     assert (void.decision, fine.decision) == (Decision.INVALID, Decision.GO)
     assert void.reason.startswith("generate: self-test: control's own repeat in the candidate's place: errors fails")
+
+
+class TestMeans:
+    GATE = ClusterMean(kind="cluster_mean", feature="spectral_difference_db", margin=1.0)
+
+    def of(self, voices: int, **repeat: object) -> SelfTest:
+        noise = some_noise(400, cluster=[f"v{index % voices}" for index in range(400)], repeat=repeat)
+        return self_test(a_scene(some_pairs(10), noise=noise, family=30), {"likeness": self.GATE})
+
+    def test_a_shift_planted_in_a_small_share_is_caught(self) -> None:
+        test = self.of(40)
+
+        assert test.fault is None
+        assert test.caught_from["likeness"] <= 0.2
+
+    def test_too_few_voices_are_no_fault_of_the_instrument(self) -> None:
+        test = self.of(20)
+
+        assert (test.fault, dict(test.caught_from)) == (None, {})

@@ -254,3 +254,21 @@ class TestConditions:
 
         assert outcome is not Outcome.FAIL
         assert counts["candidate_only"] == 0
+
+
+class TestHeldBack:
+    def test_time_from_being_due_does_not_count_when_we_made_the_calls_wait_ourselves(self) -> None:
+        gate = PairedTail(kind="paired_tail", feature="from_due_s", quantile=0.95, ratio_max=1.1)
+        pairs = some_pairs(control={"from_due_s": times(400)}, candidate={"from_due_s": times(400)})
+
+        held_back = judge_tail("load", gate, a_scene(pairs)._replace(held_back_share=0.06)).finding
+        punctual = judge_tail("load", gate, a_scene(pairs)._replace(held_back_share=0.05)).finding
+
+        assert held_back.outcome is Outcome.INCONCLUSIVE
+        assert "held back 6.0 % of the calls" in held_back.reason
+        assert "held back" not in punctual.reason
+
+    def test_time_from_sending_counts_all_the_same(self) -> None:
+        finding = judge_tail("speed", SLOW, a_scene()._replace(held_back_share=0.9)).finding
+
+        assert finding.outcome is Outcome.PASS

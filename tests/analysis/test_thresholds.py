@@ -88,7 +88,7 @@ def test_the_voice_cap_leaves_room_for_the_pairs_that_are_wanted() -> None:
         pytest.param(
             '[gate.errors]\nkind = "paired_binery"\n',
             '[gate.errors] kind is "paired_binery"; use one of paired_binary, paired_tail, paired_exceed, paired_band, '
-            "paired_any, ratio_of_totals, per_voice",
+            "paired_any, ratio_of_totals, cluster_mean, per_voice",
             id="a kind",
         ),
         pytest.param(

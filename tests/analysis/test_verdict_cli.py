@@ -201,3 +201,17 @@ class TestReports:
     def test_a_key_without_a_record_is_a_mistake(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="name its file with --record"):
             run_verdict("--sign-key", str(tmp_path / "key.pem"))
+
+
+def test_a_comment_is_written_to_a_file_for_whoever_posts_it(run: Run, tmp_path: Path) -> None:
+    result = run_verdict("--comment-file", str(tmp_path / "comment.md"))
+
+    text = (tmp_path / "comment.md").read_text()
+    assert result.exit_code == 0
+    assert text.startswith("**GO** all 1 blocking gate passed")
+    assert text.endswith("<!-- cutover verdict -->\n")
+
+
+def test_a_comment_without_a_token_is_told_how_to_get_one(run: Run) -> None:
+    with pytest.raises(ConfigError, match="CUTOVER_NIGHTLY__GITHUB_TOKEN is not set"):
+        run_verdict("--comment", "our-team/speech#7")

@@ -1,7 +1,7 @@
 from analysis.judge import judge
 from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
-from analysis.wording import flips, footnotes, needs, worst_lines
+from analysis.wording import beside_words, flips, footnotes, needs, order_lines, worst_lines
 from harness.config import PROJECT
 from tests.frames import mostly, some_evidence, some_pairs
 
@@ -45,3 +45,29 @@ def test_the_worst_pairs_are_named_with_their_reasons_as_many_as_asked_for() -> 
 
 def test_footnotes_end_with_the_run() -> None:
     assert list(footnotes(viewed()))[-1] == "run: run-1"
+
+
+def test_the_order_is_a_numbered_line_for_each_operation_with_its_step() -> None:
+    (line,) = order_lines(viewed())
+
+    assert line.startswith("1. generate: start: shadow to 1 %")
+    assert "go on 400 pairs; 100 % of the captures replayed" in line
+
+
+def test_the_textbooks_interval_names_its_method_and_level() -> None:
+    finding = viewed(outcome=mostly("ok", 400, overloaded=4))["operations"][0]["findings"][0]
+
+    assert finding["gate"] == "error_rate"
+    assert beside_words(finding) == (
+        "difference of shares +0.04 to +2.54 pp (Tango score, 95 %); candidate's share 0.27 to 2.54 % "
+        "(Clopper-Pearson, 95 %)"
+    )
+
+
+def test_limits_that_changed_after_the_result_are_said() -> None:
+    view = viewed() | {"earlier_limits": ["abcdef0123456789"]}
+
+    assert any(
+        line.startswith("new epoch: these runs were judged by other limits before (abcdef012345)")
+        for line in footnotes(view)
+    )

@@ -57,6 +57,7 @@ def some_pairs(count: int, seed: int) -> pl.DataFrame:
             f"{side}_active_share": 0.8,
             f"{side}_longest_silence_s": random.exponential(0.2, count),
             f"{side}_clipped_share": 0.0,
+            f"{side}_spectral_difference_db": 3.0 + 0.5 * random.standard_normal(count),
         }
     return pl.DataFrame(frame).with_columns(pl.col(r"^.*_outcome$").cast(pl.Categorical))  # as it is read
 

@@ -1,0 +1,1 @@
+"""The nightly job: replay, measure, judge and tell, every night alike."""
