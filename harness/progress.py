@@ -43,7 +43,7 @@ class ProgressReport:
             self._task = self._bar.add_task(title, total=total, completed=done, note="")
 
     def advance(self, count: int = 1, *, note: str = "") -> None:
-        """Count `count` more as done."""
+        """Count `count` more as done; none when only time has passed."""
         self._done += count
         self._note = note
         if self._bar is not None:

@@ -8,17 +8,22 @@ A run's journal holds records of these types:
     intent    a paid call is about to go out, with the most it can cost
     settle    what that call cost; null when the provider left it open
     result    the final outcome of one leg
+    warm_up   a call before anything was timed: paid, and no leg
+    pacing    how punctual a sitting was; a run that was resumed has several
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from harness.errors import ErrorKind, StoreError
 from harness.store.journal import Record
 
-__all__ = ["Ledger"]
+__all__ = ["HELD_BACK_S", "HELD_BACK_SHARE", "Ledger"]
+
+HELD_BACK_S: Final = 0.1  # a leg that leaves this long after it was due was slowed by us
+HELD_BACK_SHARE: Final = 0.01  # more such legs, and the 99th percentile from the due time is ours, not the provider's
 
 # Nothing was sent for these, so another run of the same plan may still send them.
 _UNSENT: Final = frozenset({ErrorKind.BUDGET.value, ErrorKind.CANCELLED.value})
@@ -34,6 +39,8 @@ class Ledger:
     results: dict[str, Record] = field(default_factory=dict)  # leg key → row of table `exchanges`
     calls: dict[str, Record] = field(default_factory=dict)  # call id → its intent and `microusd`
     voices: dict[str, Record] = field(default_factory=dict)  # provider's voice id → how it was made
+    warm_ups: int = 0
+    pacing: Record = field(default_factory=dict)  # the latest record of that type
     ended_at: str | None = None  # the time of the last record that has one
 
     @classmethod
@@ -70,6 +77,10 @@ class Ledger:
                 self._voice(record)
             case "result":
                 self._result(record)
+            case "warm_up":
+                self.warm_ups += 1
+            case "pacing":
+                self.pacing = record
         self.ended_at = record.get("at") or self.ended_at
 
     def _settle(self, record: Record) -> None:
@@ -119,6 +130,33 @@ class Ledger:
     def spent_microusd(self, provider: str | None = None) -> int:
         """What was spent, calls whose cost is not known counted at their worst."""
         return sum(call["microusd"] or 0 for call in self.calls.values() if provider in (None, call["provider"]))
+
+    def spent_by_provider(self) -> dict[str, int]:
+        """Provider → what was spent there, in micro-dollars."""
+        spent: Counter[str] = Counter()
+        for call in self.calls.values():
+            spent[call["provider"]] += call["microusd"] or 0
+        return dict(spent)
+
+    def pairs(self) -> Iterator[dict[str, Record]]:
+        """Lane → row of table `exchanges`, for each capture and repetition in planned order."""
+        together: dict[str, Record] = {}
+        place = ""
+        for key, leg in self.planned.items():
+            if key.rpartition("/")[0] != place:
+                if together:
+                    yield together
+                together, place = {}, key.rpartition("/")[0]
+            if key in self.results:
+                together[leg["lane"]] = self.results[key]
+        if together:
+            yield together
+
+    @property
+    def held_back_share(self) -> float | None:
+        """Of the legs that were timed, those that our own quota, budget or concurrency held back too long."""
+        queued = [row["queued_s"] for row in self.results.values() if row.get("queued_s") is not None]
+        return sum(wait_s > HELD_BACK_S for wait_s in queued) / len(queued) if queued else None
 
     def outcomes(self) -> dict[str, Counter[str]]:
         """Lane → how often each outcome; legs without one count as `missing`."""

@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "VIEWS", "Column", "Table", "ddl"]
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,13 @@ _RUN = Table(
         Column("status", "VARCHAR", "complete, or interrupted when planned legs lack an outcome"),
         Column("planned", "BIGINT", "legs planned; equals the rows of exchanges when complete"),
         Column("schema_version", "INTEGER", "version of this schema"),
+        Column("pacing", "VARCHAR", "when captures were due; AtOnce(): as fast as our own limits allow; null: unknown"),
+        Column(
+            "held_back_share",
+            "DOUBLE",
+            "legs that we let out over 0.1 s after they were due; above 0.01 the load "
+            "was not the one planned, and from_due_s tells of us",
+        ),
     ),
 )
 _CAPTURES = Table(

@@ -85,6 +85,8 @@ def _run_row(ledger: Ledger) -> Record:
         "status": "interrupted" if ledger.missing else "complete",
         "planned": len(ledger.planned),
         "schema_version": SCHEMA_VERSION,
+        "pacing": ledger.pacing.get("pacing"),
+        "held_back_share": ledger.held_back_share,
     }
 
 

@@ -15,6 +15,7 @@ from harness.store.blobs import BlobStore
 from harness.store.database import open_db
 from harness.store.journal import Record, read_journal
 from harness.store.ledger import Ledger
+from harness.store.manifest import manifest_problems
 from harness.store.runs import Run
 from harness.store.schema import TABLES
 from harness.store.seal import build
@@ -37,6 +38,7 @@ def problems(run: Run, blobs: BlobStore) -> Iterator[str]:
             f"{len(ledger.missing)} of {len(ledger.planned)} planned legs have no outcome, {ledger.missing[0]} first; "
             "the same replay command goes on with them"
         )
+    yield from (f"{run.journal}: {problem}" for problem in manifest_problems(ledger))
     yield from _audio(ledger, blobs)
     for path in (run.features, run.pair_features, run.judgement):
         yield from _readable(path)

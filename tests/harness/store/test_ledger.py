@@ -98,3 +98,40 @@ def test_the_last_time_in_the_journal_is_the_end() -> None:
     ledger = Ledger.of([PLAN, planned("a", "control"), {**result("a/0/control"), "at": "2026-11-23T12:05:00+00:00"}])
 
     assert ledger.ended_at == "2026-11-23T12:05:00+00:00"
+
+
+def test_the_rows_of_a_capture_come_together_by_lane() -> None:
+    ledger = Ledger.of(
+        [
+            PLAN,
+            planned("a", "control", "candidate"),
+            planned("b", "candidate", "control", "repeat"),
+            planned("c", "control", "candidate"),
+            result("b/0/repeat"),
+            result("a/0/candidate", "timeout_read"),
+            result("b/0/control"),
+        ]
+    )
+
+    assert list(ledger.pairs()) == [
+        {"candidate": {"outcome": "timeout_read"}},
+        {"control": {"outcome": "ok"}, "repeat": {"outcome": "ok"}},
+    ]
+
+
+def test_legs_held_back_by_us_are_counted_among_those_that_were_timed() -> None:
+    waits = {"a": 0.05, "b": 0.2, "c": None, "d": 3.0}
+    legs = [planned(name, "control") for name in waits]
+    results = [
+        {"type": "result", "leg": f"{name}/0/control", "row": {"outcome": "ok", "queued_s": wait_s}, "at": "t"}
+        for name, wait_s in waits.items()
+    ]
+
+    assert Ledger.of([PLAN, *legs, *results]).held_back_share == 2 / 3
+    assert Ledger.of([PLAN, *legs]).held_back_share is None
+
+
+def test_warm_ups_are_counted_apart_and_the_latest_sitting_tells_its_pacing() -> None:
+    ledger = Ledger.of([PLAN, {"type": "warm_up"}, {"type": "pacing", "n": 1}, {"type": "pacing", "n": 2}])
+
+    assert (ledger.warm_ups, ledger.pacing["n"], ledger.results) == (1, 2, {})

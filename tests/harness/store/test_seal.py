@@ -10,10 +10,13 @@ from harness.exchanges import Lane
 from harness.store.database import open_db
 from harness.store.journal import Journal
 from harness.store.logbook import Logbook
+from harness.store.manifest import sha256_of
 from harness.store.rows import capture_row, exchange_row
 from harness.store.runs import Run
 from harness.store.seal import seal
 from tests.builders import NOON, a_capture, a_leg, an_exchange
+
+PLAN = {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"}
 
 
 @pytest.fixture
@@ -30,13 +33,15 @@ def run(tmp_path: Path) -> Run:
                 "kind": "replay",
                 "started_at": NOON.isoformat(),
                 "code_version": "0.1.0",
-                "plan_sha256": "p" * 64,
-                "plan": {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"},
+                "plan_sha256": sha256_of(PLAN),
+                "plan": PLAN,
             }
         )
         places = [{"key": leg.key, "lane": leg.lane, "repetition": 0, "position": leg.position} for leg in legs]
         book.write({"type": "planned", "capture": capture_row(a_capture()), "legs": places})
         for leg, exchange in zip(legs, exchanges, strict=True):
+            call = {"call": f"{leg.key}#1", "leg": leg.key, "provider": exchange.provider, "worst_microusd": 2_000}
+            book.write({"type": "intent", **call, "at": NOON.isoformat()})
             sha256 = "a" * 64 if exchange.outcome == "ok" else None
             row = exchange_row(leg, exchange, due_at=NOON, admitted_at=NOON, queued_s=0.0, audio_sha256=sha256)
             book.write({"type": "result", "leg": leg.key, "row": row, "at": NOON.isoformat()})

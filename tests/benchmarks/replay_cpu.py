@@ -1,0 +1,185 @@
+"""CPU a request on the client, replies of 100 kB: the whole replay path beside plain aiohttp and locust.
+
+`python -m tests.benchmarks.replay_cpu [REQUESTS] [ROUNDS]` (default 2,000 and 3) starts one server that costs next to
+nothing and asks it by each client in turn, several times, and prints the medians. "Replay" is everything a live run
+does: schedule, quota, budget shared by the day, journal synced before every call, provider, audio stored by its hash.
+"aiohttp + kept" is the least that keeps what was paid for: ask, hash, write and sync a file.
+Goal (performance.md): at most 1.3 times plain aiohttp on uvloop.
+
+locust is no dependency of ours. To see its figure: `python -m venv DIR && DIR/bin/pip install locust==2.47.0`, and set
+LOCUST_PYTHON=DIR/bin/python.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from harness.clock import SystemClock
+from harness.config import PROJECT, ModalSettings, Settings
+from harness.exchanges import Lane
+from harness.providers.modal import ModalProvider
+from harness.providers.pricing import PriceList
+from harness.store.blobs import BlobStore
+from tests.builders import a_capture, a_request
+from tests.live_runs import live_run
+
+CONCURRENCY = 50
+GOAL = 1.3
+_LOCUST = """
+import resource, sys
+import gevent
+from locust.exception import StopUser
+from locust import FastHttpUser, task, constant
+from locust.env import Environment
+left, port = int(sys.argv[1]), sys.argv[2]
+
+class Caller(FastHttpUser):
+    host = "http://127.0.0.1:" + port
+    wait_time = constant(0)
+
+    @task
+    def speak(self):
+        global left
+        left -= 1
+        if left < 0:
+            raise StopUser
+        self.client.post("/generate", json={"text": "Good morning."}).content
+
+environment = Environment(user_classes=[Caller])
+runner = environment.create_local_runner()
+before = resource.getrusage(resource.RUSAGE_SELF)
+runner.start(50, spawn_rate=1000)
+while runner.user_count or left > 0:
+    gevent.sleep(0.05)
+after = resource.getrusage(resource.RUSAGE_SELF)
+print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+"""
+
+
+async def plain(port: int, requests: int, blobs: BlobStore | None = None) -> None:
+    """aiohttp as its documents show it; with `blobs` every reply is kept durably, as a paid answer has to be."""
+    todo = iter(range(requests))
+    loop = asyncio.get_running_loop()
+
+    async def work(session: aiohttp.ClientSession) -> None:
+        for number in todo:
+            body = json.dumps({"text": f"Good morning, number {number}."}).encode()
+            async with session.post(f"http://127.0.0.1:{port}/generate", data=body) as reply:
+                audio = await reply.read()
+            if blobs is not None:
+                # No two answers of a provider are alike, so none is stored already.
+                await loop.run_in_executor(None, blobs.put, audio + body, "wav")
+
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+        for _ in range(CONCURRENCY):
+            group.create_task(work(session))
+
+
+async def kept(port: int, requests: int) -> None:
+    """The least that loses no answer: ask, hash, write and sync."""
+    with tempfile.TemporaryDirectory() as folder:
+        await plain(port, requests, BlobStore(Path(folder)))
+
+
+async def whole_replay(port: int, requests: int) -> None:
+    """Both lanes lead to the server, so a capture is two requests."""
+    captures = (a_capture(f"c{n}", request=a_request(f"Good morning, number {n}.")) for n in range(requests // 2))
+    clock, address = SystemClock(), f"127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory() as folder:
+        async with AsyncExitStack() as stack:
+            lanes = {
+                lane: await stack.enter_async_context(
+                    ModalProvider(
+                        ModalSettings(base_url=f"http://{address}"),
+                        prices=PriceList.load(Settings().prices),
+                        references=BlobStore(Path(folder)),
+                        allow_hosts=[address],
+                        clock=clock,
+                    )
+                )
+                for lane in (Lane.CONTROL, Lane.CANDIDATE)
+            }
+            ledger = await live_run(Path(folder), captures, lanes, clock=clock, concurrency=CONCURRENCY // 2)
+    outcomes = ledger.outcomes()
+    assert {lane: dict(counts) for lane, counts in outcomes.items()} == {
+        lane: {"ok": requests // 2} for lane in ("control", "candidate")
+    }, outcomes
+
+
+def requests_a_core(port: int, requests: int, client: Callable[[int, int], object]) -> float:
+    """CPU microseconds a request of this process, threads included."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    client(port, requests)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / requests * 1e6
+
+
+def locust(port: int, requests: int) -> float | None:
+    """CPU microseconds a request of locust's FastHttpUser, its start subtracted; None when it is not installed."""
+    python = os.environ.get("LOCUST_PYTHON", sys.executable)
+    command = [python, "-c", _LOCUST, str(requests), str(port)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return float(found.stdout.split()[-1]) / requests * 1e6 if found.returncode == 0 and found.stdout else None
+
+
+@contextmanager
+def server() -> Iterator[int]:
+    command = [sys.executable, "-m", "tests.benchmarks.raw_server"]
+    process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(10)
+
+
+def main() -> int:
+    requests, rounds = (int(value) for value in (*sys.argv[1:], *("2000", "3")[len(sys.argv) - 1 :]))
+    clients: dict[str, Callable[[int, int], object]] = {
+        "aiohttp + uvloop": lambda port, count: uvloop.run(plain(port, count)),
+        "aiohttp": lambda port, count: asyncio.run(plain(port, count)),
+        "aiohttp + kept": lambda port, count: uvloop.run(kept(port, count)),
+        "whole replay": lambda port, count: uvloop.run(whole_replay(port, count)),
+    }
+    found: dict[str, list[float]] = {name: [] for name in (*clients, "locust FastHttpUser")}
+    with server() as port:
+        for client in clients.values():
+            client(port, 100)  # imports and caches are no request's
+        for _ in range(rounds):
+            for name, client in clients.items():
+                found[name].append(requests_a_core(port, requests, client))
+            by_locust = locust(port, requests)
+            if by_locust is not None:
+                found["locust FastHttpUser"].append(by_locust)
+    floor = statistics.median(found["aiohttp + uvloop"])
+    print(f"{requests} requests, replies of 100 kB, {CONCURRENCY} at once, median of {rounds}")
+    for name, figures in found.items():
+        if figures:
+            middle = statistics.median(figures)
+            print(f"{name:20} {middle:8.1f} us CPU a request, {middle / floor:5.2f} times aiohttp + uvloop")
+        else:
+            print(f"{name:20} not installed: see the top of tests/benchmarks/replay_cpu.py")
+    ours = statistics.median(found["whole replay"])
+    for peer in ("aiohttp + uvloop", "aiohttp + kept"):
+        ratio = ours / statistics.median(found[peer])
+        print(f"replay is {ratio:.2f} times {peer}: goal of at most {GOAL:g} {'kept' if ratio <= GOAL else 'missed'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
