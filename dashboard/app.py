@@ -9,7 +9,7 @@ from typing import Final
 import streamlit as st
 
 from dashboard import widgets
-from dashboard.views import failures, latency, pairs, verdict
+from dashboard.views import failures, latency, pairs, rollout, verdict
 from harness.errors import HarnessError
 
 __all__ = ["main"]
@@ -33,6 +33,7 @@ def main() -> None:
             st.Page(latency.draw, title="How fast are they?", icon=":material/speed:", url_path="latency"),
             st.Page(failures.draw, title="What failed?", icon=":material/error_outline:", url_path="failures"),
             st.Page(pairs.draw, title="What differs?", icon=":material/hearing:", url_path="pairs"),
+            st.Page(rollout.draw, title="Where is the rollout?", icon=":material/rocket_launch:", url_path="rollout"),
         ],
         position="top",
     )

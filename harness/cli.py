@@ -30,11 +30,16 @@ COMMANDS: Final = {
     "capture": Entry("replay.capture_cli:capture", "Bring captured requests in, look at them, choose among them."),
     "replay": Entry("replay.cli:replay", "Send captured requests to both providers."),
     "extract": Entry("analysis.extract_cli:extract", "Measure the audio of a run."),
+    "models": Entry("analysis.models_cli:models", "Look at the optional quality models and get what they lack."),
     "verdict": Entry("analysis.verdict_cli:verdict", "Judge a run: may we cut over?"),
+    "nightly": Entry("harness.nightly.cli:nightly", "A whole night: pick, replay, measure, judge, publish and tell."),
+    "serve": Entry("harness.serve_cli:serve", "The gateway: live traffic with fallback, canary, copies and captures."),
     "dashboard": Entry("dashboard.cli:dashboard", "Look at runs in the browser, on this machine only."),
     "runs": Entry("replay.runs_cli:runs", "List runs and rebuild their databases."),
     "doctor": Entry("harness.doctor_cli:doctor", "Check whether a live run could begin."),
     "voices": Entry("harness.voices_cli:voices", "List the voices that replays made, and clear them away."),
+    "rollout": Entry("harness.rollout_cli:rollout", "Where the rollout stands; every step forward or back."),
+    "callers": Entry("harness.callers_cli:callers", "Give API keys for the gateway out, and take them back."),
     "emulate": Entry("harness.emulators.cli:emulate", "Run a stand-in provider as a server."),
 }
 

@@ -7,12 +7,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -22,6 +20,22 @@ from pydantic_settings import (
 )
 
 from harness.errors import ConfigError
+from harness.sections import (
+    PROJECT,
+    CaptureSettings,
+    FlagSettings,
+    GatewaySettings,
+    LimitSettings,
+    ModalDialect,
+    ModalSettings,
+    ModelSettings,
+    NightlySettings,
+    QuotaSettings,
+    QwenDelivery,
+    QwenSettings,
+    ReplaySettings,
+    ShadowSettings,
+)
 
 __all__ = [
     "PROJECT",
@@ -31,6 +45,8 @@ __all__ = [
     "LimitSettings",
     "ModalDialect",
     "ModalSettings",
+    "ModelSettings",
+    "NightlySettings",
     "QuotaSettings",
     "QwenDelivery",
     "QwenSettings",
@@ -39,191 +55,7 @@ __all__ = [
     "ShadowSettings",
 ]
 
-PROJECT: Final = Path(__file__).resolve().parents[1]  # where data/ and cutover.toml stand
 _PREFIX: Final = "CUTOVER_"
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class QuotaSettings(_Section):
-    """What a provider allows the whole account, and how much of it a replay may use."""
-
-    per_minute: Annotated[float, Field(gt=0)] = 180.0
-    per_second: Annotated[float, Field(gt=0)] = 3.0
-    share: Annotated[float, Field(gt=0, le=1)] = 0.2  # limits are per account: production needs the rest
-    ramp_s: Annotated[float, Field(ge=0)] = 60.0  # from nothing to full rate; a steep start is throttled by itself
-
-
-class QwenDelivery(StrEnum):
-    """How Qwen hands its audio over."""
-
-    AS_CAPTURED = "as_captured"  # a stream where the captured call asked for one, else a file
-    FILE = "file"  # one reply with the address of the audio
-    STREAM = "stream"  # server-sent events
-    REALTIME = "realtime"  # WebSocket; its models and their voices are others
-
-
-# Realtime has models of its own, and a voice speaks only with the model it was made for (providers.md A4).
-_REALTIME_MODELS: Final = MappingProxyType(
-    {
-        "generate_model": "qwen3-tts-flash-realtime",
-        "instruct_model": "qwen3-tts-instruct-flash-realtime",
-        "clone_model": "qwen3-tts-vc-realtime-2026-01-15",
-        "design_model": "qwen3-tts-vd-realtime-2026-01-15",
-    }
-)
-
-
-class OwnQuotaSettings(QuotaSettings):
-    """How hard our own deployment is driven; a class of its own, so that setting one field leaves the others."""
-
-    per_minute: Annotated[float, Field(gt=0)] = 600.0
-    per_second: Annotated[float, Field(gt=0)] = 20.0
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    ramp_s: Annotated[float, Field(ge=0)] = 0.0
-
-
-class QwenSettings(_Section):
-    """The official Qwen API (DashScope); what its documents leave open is a setting here."""
-
-    base_url: str = "https://dashscope-intl.aliyuncs.com"
-    api_key: SecretStr | None = None  # DASHSCOPE_API_KEY is honoured when this is unset
-    workspace: str | None = None
-    region: str = "ap-southeast-1"
-    account: str | None = None  # under which voices and spending are booked; default: the host
-    generate_model: str = "qwen3-tts-flash"
-    instruct_model: str = "qwen3-tts-instruct-flash"
-    clone_model: str = "qwen3-tts-vc-2026-01-22"
-    design_model: str = "qwen3-tts-vd-2026-01-26"
-    enrolment_model: str = "qwen-voice-enrollment"
-    voice_design_model: str = "qwen-voice-design"
-    delivery: QwenDelivery = QwenDelivery.AS_CAPTURED
-    allow_voice_creation: bool = False  # a voice costs money and fills an account that production shares
-    voice_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,8}$")] = "cutover"  # what our voices' names begin with
-    audio_hosts: str = r"dashscope-result-[a-z0-9-]+\.oss-[a-z0-9-]+\.aliyuncs\.com"  # full match
-    max_chars: int = 600  # raw or billed is not documented: we count raw characters
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 60.0  # the longest silence between two chunks
-    deadline_s: float = 120.0  # for all attempts together
-    max_attempts: Annotated[int, Field(ge=1)] = 3
-    max_reply_bytes: int = 64 * 1024 * 1024
-    quota: QuotaSettings = QuotaSettings()  # 180 a minute by providers.md A8
-
-    @model_validator(mode="before")
-    @classmethod
-    def _choose_realtime_models(cls, values: Any) -> Any:
-        """The models of realtime, unless others are named."""
-        if isinstance(values, dict) and values.get("delivery") == QwenDelivery.REALTIME:
-            return {**_REALTIME_MODELS, **values}
-        return values
-
-
-class ModalDialect(StrEnum):
-    """Which API the deployment speaks."""
-
-    ENDPOINTS = "endpoints"  # clone, design, generate, jobs (providers.md B4)
-    OPENAI = "openai"  # vLLM-Omni's /v1/audio/speech (providers.md B3)
-
-
-class ModalSettings(_Section):
-    """The legacy path: open Qwen3-TTS, self-hosted on Modal."""
-
-    base_url: str | None = None
-    key: SecretStr | None = None
-    secret: SecretStr | None = None
-    api_key: SecretStr | None = None  # what vLLM itself asks for when started with --api-key
-    account: str | None = None
-    region: str = "us-east"
-    model: str = "Qwen3-TTS-12Hz-1.7B-Base"
-    gpu: str = "A10G"  # the row of data/prices.toml that its seconds cost
-    dialect: ModalDialect = ModalDialect.ENDPOINTS
-    # Longer cloned speech is submitted and polled. None: never, since what a poll rounds up counts as latency.
-    submit_over_chars: Annotated[int, Field(ge=0)] | None = None
-    poll_s: Annotated[float, Field(gt=0)] = 2.0
-    health_every_s: Annotated[float, Field(ge=0)] = 300.0  # asking can start a GPU, and that is billed
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 160.0  # a request is held for up to 150 s before the 303
-    deadline_s: float = 600.0
-    max_attempts: Annotated[int, Field(ge=1)] = 2
-    max_redirects: int = 30
-    max_reply_bytes: int = 64 * 1024 * 1024
-    quota: OwnQuotaSettings = OwnQuotaSettings()
-
-
-class ReplaySettings(_Section):
-    """How a replay runs when the command line does not say otherwise."""
-
-    concurrency: Annotated[int, Field(gt=0)] = 16  # captures under way at once, all their lanes
-    repeat_share: Annotated[float, Field(ge=0, le=1)] = 0.25  # of captures whose control is sent twice
-    extract_processes: Annotated[int, Field(ge=0)] = 0  # 0: one for each core
-
-
-class FlagSettings(_Section):
-    """Where flags come from, and what the environment sets in their place."""
-
-    file: Path = PROJECT / "data" / "flags.toml"
-    provider: str | None = None  # another OpenFeature provider, module:factory; then `file` is not read
-    prefix: str = ""  # before the names of its flags
-    salt: str = "cutover-1"  # of buckets, for a provider that has no place for one
-    # "legacy", "shadow:1000", "canary:500", "qwen": replaces the flag of one operation; never exceeds the rollout
-    generate: str | None = None
-    clone: str | None = None
-    design: str | None = None
-
-
-class LimitSettings(_Section):
-    """What one caller may ask for; more is answered 429."""
-
-    requests_per_minute: Annotated[float, Field(gt=0)] = 600.0
-    chars_per_minute: Annotated[float, Field(gt=0)] = 60_000.0  # billed characters
-    voices_per_day: Annotated[float, Field(gt=0)] = 20.0
-    concurrency: Annotated[int, Field(gt=0)] = 64  # requests under way at once
-    max_chars: Annotated[int, Field(gt=0)] = 5_000  # of one text
-    max_reference_bytes: Annotated[int, Field(gt=0)] = 10 * 1024 * 1024
-    max_body_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
-
-
-class ShadowSettings(_Section):
-    """How much work copies may make."""
-
-    queue: Annotated[int, Field(gt=0)] = 200  # copies that wait; one more is dropped and counted
-    concurrency: Annotated[int, Field(gt=0)] = 8
-    deadline_s: Annotated[float, Field(gt=0)] = 60.0
-    budget_usd_per_day: Annotated[float, Field(ge=0)] = 5.0  # what copies may cost; 0: none are sent
-
-
-class CaptureSettings(_Section):
-    """What is kept of real requests, and under which keys."""
-
-    share_bp: Annotated[int, Field(ge=0, le=10_000)] = 0  # of requests the gateway records, in basis points
-    policy: Literal["mask", "drop"] = "mask"  # what becomes of personal data in texts
-    identity_key: SecretStr | None = None  # hex, 32 bytes; default: a key file under home, made on first use
-    references_key: SecretStr | None = None  # hex, 32 bytes; likewise
-
-
-class GatewaySettings(_Section):
-    """The gateway, `cutover serve`."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
-    admin_host: str = "127.0.0.1"
-    admin_port: Annotated[int, Field(ge=0, le=65_535)] = 8081
-    admin_token: SecretStr | None = None  # what administration asks for; without one it answers reads only
-    callers: Path | None = None  # API keys (hashed), by caller; default: gateway/callers.toml under home
-    jwt_secret: SecretStr | None = None  # HS256
-    jwt_public_key: Path | None = None  # RS256, PEM
-    jwt_jwks_url: str | None = None  # RS256, fetched and cached
-    jwt_audience: str | None = None
-    jwt_issuer: str | None = None
-    region: str | None = None  # under which consent must allow a voice to go to Qwen; default: Qwen's
-    first_byte_s: Annotated[float, Field(gt=0)] = 8.0  # Qwen has this long before legacy answers instead
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0  # for a caller's whole request, fallback included
-    drain_s: Annotated[float, Field(ge=0)] = 30.0  # what requests under way get when the gateway is told to end
-    idempotency_s: Annotated[float, Field(gt=0)] = 86_400.0  # how long a key gives back the first answer
-    limits: LimitSettings = LimitSettings()
-    shadow: ShadowSettings = ShadowSettings()
 
 
 class Settings(BaseSettings):
@@ -234,6 +66,7 @@ class Settings(BaseSettings):
     home: Path = PROJECT / "data" / "local"  # all that is made at run time
     prices: Path = PROJECT / "data" / "prices.toml"
     thresholds: Path = PROJECT / "data" / "thresholds.toml"
+    rollout_rules: Path = PROJECT / "data" / "rollout.toml"  # triggers, breakers, spend caps of the live path
     allow_hosts: Annotated[frozenset[str], NoDecode] = frozenset()  # host:port of local stand-ins
     kill: bool = False  # nothing is sent while it is on; so does a file KILL under home
     qwen: QwenSettings = QwenSettings()
@@ -241,7 +74,9 @@ class Settings(BaseSettings):
     replay: ReplaySettings = ReplaySettings()
     capture: CaptureSettings = CaptureSettings()
     flags: FlagSettings = FlagSettings()
+    models: ModelSettings = ModelSettings()
     gateway: GatewaySettings = GatewaySettings()
+    nightly: NightlySettings = NightlySettings()
 
     @field_validator("allow_hosts", mode="before")
     @classmethod

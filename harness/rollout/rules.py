@@ -1,4 +1,4 @@
-"""The rules of the live path as nouns, read from rules.toml or a file of the same form."""
+"""The rules of the live path as nouns, read from data/rollout.toml or a file of the same form."""
 
 import math
 import tomllib
@@ -8,6 +8,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.config import PROJECT
 from harness.errors import ConfigError
 from harness.rollout.trip import TripAction
 from harness.routing.breaker import BreakerRules
@@ -15,7 +16,7 @@ from harness.routing.cusum import CusumRule
 
 __all__ = ["DEFAULT_RULES", "AudioRules", "BurnRules", "BurnWindow", "Rules", "SpendRules", "StageRules", "load_rules"]
 
-DEFAULT_RULES: Final = Path(__file__).with_name("rules.toml")
+DEFAULT_RULES: Final = PROJECT / "data" / "rollout.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

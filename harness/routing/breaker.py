@@ -25,7 +25,7 @@ class Phase(StrEnum):
     HALF_OPEN = "half-open"  # one at a time, to see
 
 
-# The reasons for these and all other numbers of the live path stand in harness/rollout/rules.toml.
+# The reasons for these and all other numbers of the live path stand in data/rollout.toml.
 _ERRORS: Final = CusumRule(p0=0.01, p1=0.08, h=9.0)
 _SLOW: Final = CusumRule(p0=0.05, p1=0.20, h=9.0)
 

@@ -1,0 +1,44 @@
+"""One request of a caller on its way: what was asked, and what is known of it so far."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from harness.exchanges import Consent, Exchange, Failure, Lane, Speech
+from harness.gateway.callers import Caller
+from harness.routing.breakers import BreakerChange
+from harness.routing.route import Route
+from harness.speech import SpeechRequest
+
+__all__ = ["Journey", "LiveCall"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall:
+    """One call to one provider for a caller, over."""
+
+    lane: Lane
+    exchange: Exchange
+    microusd: int | None  # at worst where unsure; None: unknown
+    change: BreakerChange | None  # what it did to the breaker
+    ended_s: float  # seconds since 1970
+
+
+@dataclass(slots=True, kw_only=True)
+class Journey:
+    """Filled in by the dispatcher, and written into the books whatever became of it."""
+
+    request_id: str
+    arrived_at: datetime  # UTC
+    caller: Caller
+    request: SpeechRequest
+    consent: Consent | None  # to use the voice's recording
+    route: Route | None = None
+    lane: Lane | None = None  # that was asked last
+    calls: list[LiveCall] = field(default_factory=list)
+    fallback: str | None = None  # why legacy was asked in Qwen's place
+    first_byte_s: float | None = None  # until the caller had the first byte of audio
+
+    @property
+    def result(self) -> Speech | Failure | None:
+        """What the last provider made of it; None before any was asked."""
+        return self.calls[-1].exchange.result if self.calls else None

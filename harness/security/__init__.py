@@ -1,1 +1,0 @@
-"""The gate that must pass before the integration counts as done."""

@@ -1,0 +1,118 @@
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.clock import FakeClock
+from harness.emulators.audio import encode_wav
+from harness.errors import ErrorKind
+from harness.exchanges import Lane
+from harness.gateway.books import Books
+from harness.gateway.journey import LiveCall
+from harness.gateway.reports import answered_request
+from harness.rollout.outcomes import AudioTrouble, LiveOutcome
+from harness.rollout.places import spool_folder
+from harness.rollout.rules import load_rules
+from harness.rollout.spool import Spool, stored_outcomes
+from harness.routing.breaker import BreakerRules, Phase
+from harness.routing.breakers import Breakers
+from harness.speech import Operation
+from harness.telemetry.metrics import Metrics
+from tests.builders import NOON, an_exchange
+from tests.gateways import running_gateway
+from tests.journeys import a_journey
+
+
+def outcomes(home: Path) -> list[LiveOutcome]:
+    return list(stored_outcomes(spool_folder(home)))
+
+
+async def test_each_call_is_an_outcome_and_a_fallback_is_no_failed_caller(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        world.qwen.script.load({"faults": [{"fault": "unavailable", "times": 1}]})
+        await world.speak()
+        await world.speak()
+
+    told = {(each.lane, each.kind, each.caller_failed) for each in outcomes(tmp_path)}
+    assert told == {
+        (Lane.CANDIDATE, ErrorKind.OVERLOADED, False),
+        (Lane.CONTROL, None, False),
+        (Lane.CANDIDATE, None, False),
+    }
+
+
+async def test_speech_of_qwen_is_listened_to(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        await world.speak()
+
+    assert [each.troubles for each in outcomes(tmp_path)] == [()]
+
+
+async def test_silence_is_heard(tmp_path: Path) -> None:
+    clock, journey = FakeClock(), a_journey()
+    audio = encode_wav(np.zeros(48_000, np.float32))
+    call = LiveCall(
+        lane=Lane.CANDIDATE, exchange=an_exchange(audio=audio), microusd=1, change=None, ended_s=NOON.timestamp()
+    )
+    journey.calls.append(call)
+    answered = answered_request(journey, request_id="r1", route="/", status=200, outcome=None, total_s=0.1)
+    spool = Spool(spool_folder(tmp_path))
+
+    async with Books(
+        spool=spool,
+        metrics=Metrics(),
+        breakers=Breakers(clock=clock, rules=BreakerRules()),
+        rules=load_rules().audio,
+        clock=clock,
+        process="0",
+    ) as books:
+        books.close(answered, journey)
+    spool.close()
+
+    assert [each.troubles for each in outcomes(tmp_path)] == [(AudioTrouble.SILENT,)]
+
+
+async def test_copies_go_to_the_other_provider_after_the_reply(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, modes={"generate": "shadow:10000"}) as world:
+        status, headers, _ = await world.speak()
+        shadow = world.gateway.shadow
+        async with asyncio.timeout(5):
+            while not shadow.counts.sent:
+                await asyncio.sleep(0.01)
+
+        assert (status, headers["X-Provider"], shadow.counts.offered) == (200, "modal", 1)
+
+
+async def test_probes_close_the_breaker_without_any_caller_waiting(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        world.qwen.script.load({"faults": [{"fault": "unavailable", "times": 3}]})
+        for _ in range(3):
+            await world.speak()
+        breaker = world.gateway.control.breakers.of(Lane.CANDIDATE, Operation.GENERATE)
+        assert breaker.state.phase is Phase.OPEN
+
+        rewind(breaker)
+        because = []
+        async with asyncio.timeout(5):
+            while not breaker.is_closed:
+                _, headers, _ = await world.speak()
+                because.append((headers["X-Provider"], headers["X-Route"]))
+                await asyncio.sleep(0.05)
+
+        assert ("modal", "probe") in because
+        assert {provider for provider, _ in because} == {"modal"}
+
+
+def rewind(breaker: Any) -> None:
+    """As if it had been open for long enough."""
+    breaker.state = replace(breaker.state, changed_at_s=breaker.state.changed_at_s - 31)
+
+
+async def test_real_requests_become_captures(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, modes={}, capture_bp=10_000) as world:
+        await world.speak("Nobody's secret.")
+
+    lines = [line for file in (tmp_path / "captures").glob("*.jsonl*") for line in file.read_text().splitlines()]
+    assert len(lines) == 1

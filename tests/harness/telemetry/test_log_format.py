@@ -1,0 +1,115 @@
+import io
+import json
+import logging
+import queue
+import threading
+from typing import Any
+
+import pytest
+
+from harness.telemetry.log_format import BoundedHandler, JsonFormatter, logging_to
+
+log = logging.getLogger("tests.of.lines")
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_the_phrase_and_its_fields() -> None:
+    stream = io.StringIO()
+
+    with logging_to(stream):
+        log.warning("provider call failed", extra={"provider": "qwen", "kind": "dns", "tries": 3})
+
+    (line,) = lines(stream)
+    at = line.pop("at")
+    assert at.endswith("+00:00")
+    assert line == {
+        "level": "warning",
+        "logger": "tests.of.lines",
+        "event": "provider call failed",
+        "provider": "qwen",
+        "kind": "dns",
+        "tries": 3,
+    }
+
+
+def test_an_exception_tells_where_and_never_what_was_in_it() -> None:
+    stream = io.StringIO()
+
+    with logging_to(stream):
+        try:
+            raise ValueError("the caller's text")
+        except ValueError:
+            log.exception("copy failed")
+
+    (line,) = lines(stream)
+    assert line["exception"] == "ValueError"
+    assert line["where"][-1].startswith("test_log_format.py:")
+    assert "caller's text" not in stream.getvalue()
+
+
+def test_a_line_end_in_a_field_makes_no_second_line() -> None:
+    stream = io.StringIO()
+
+    with logging_to(stream):
+        log.info("request", extra={"route": 'a\n{"event": "forged"}'})
+
+    assert len(lines(stream)) == 1
+
+
+def test_what_is_below_the_level_is_not_written_and_the_old_handlers_come_back() -> None:
+    stream, before = io.StringIO(), logging.getLogger().handlers[:]
+
+    with logging_to(stream, level=logging.WARNING):
+        log.info("quiet")
+
+    assert stream.getvalue() == ""
+    assert logging.getLogger().handlers == before
+
+
+class Stuck(io.StringIO):
+    """A pipe that nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = threading.Event()  # type: ignore[assignment]
+
+    def write(self, text: str) -> int:
+        self.read.wait(30)  # type: ignore[attr-defined]
+        return super().write(text)
+
+
+def test_output_that_nobody_reads_costs_lines_and_holds_nobody_up() -> None:
+    stream = Stuck()
+
+    with logging_to(stream, max_waiting=10) as handler:
+        for number in range(100):
+            log.info("request", extra={"number": number})
+        dropped = handler.dropped
+        stream.read.set()  # type: ignore[attr-defined]
+
+    assert dropped in (89, 90)
+    assert len(lines(stream)) == 100 - dropped
+
+
+def test_the_next_line_tells_how_many_are_missing() -> None:
+    waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(1)
+    handler = BoundedHandler(waiting)
+    for _ in range(3):
+        handler.emit(logging.makeLogRecord({"msg": "x"}))
+    waiting.get()
+
+    handler.emit(logging.makeLogRecord({"msg": "y"}))
+
+    record = waiting.get()
+    assert record is not None
+    assert json.loads(JsonFormatter().format(record))["dropped_lines"] == 2
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", float("inf")])
+def test_a_field_that_is_no_json_is_written_as_words(value: object) -> None:
+    record = logging.makeLogRecord({"msg": "m", "field": value})
+
+    assert "field" in json.loads(JsonFormatter().format(record))

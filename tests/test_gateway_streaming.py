@@ -1,0 +1,62 @@
+"""Audio while it is made: legacy can step in until the first of it was sent, and never after."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.gateways import running_gateway
+
+QUICK: dict[str, Any] = {"first_byte_s": 0.3}
+
+
+def every(fault: str, **more: Any) -> dict[str, Any]:
+    return {"faults": [{"fault": fault, "times": None, **more}]}
+
+
+async def test_pcm_arrives_in_pieces(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        status, headers, streamed = await world.speak(response_format="pcm", stream_format="audio")
+
+        assert (status, headers["X-Provider"], headers["Content-Type"]) == (200, "qwen", "audio/pcm")
+        assert headers["Transfer-Encoding"] == "chunked"
+        assert len(streamed) > 24_000
+
+
+async def test_events_carry_the_audio_and_then_its_end(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        _, headers, body = await world.speak(response_format="pcm", stream_format="sse")
+
+        events = [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
+        audio = b"".join(base64.b64decode(event["audio"]) for event in events[:-1])
+        assert headers["Content-Type"] == "text/event-stream"
+        assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+        assert events[-1] == {"type": "speech.audio.done"}
+        assert len(audio) > 24_000
+
+
+async def test_before_the_first_audio_legacy_steps_in(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, **QUICK) as world:
+        world.qwen.script.load(every("hang-before"))
+
+        status, headers, audio = await world.speak(response_format="pcm", stream_format="audio")
+
+        assert (status, headers["X-Provider"], headers["X-Fallback"]) == (200, "modal", "timeout_read")
+        assert len(audio) > 24_000
+        assert world.asked(world.modal) == 1
+
+
+async def test_after_the_first_audio_the_answer_is_cut_off_and_never_spliced(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, **QUICK) as world:
+        world.qwen.script.load(every("stream-cut"))
+
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await world.speak("A long enough sentence to be cut in two.", response_format="pcm", stream_format="audio")
+
+        assert world.asked(world.modal) == 0
+        async with world.http.get(f"{world.base_url}/metrics") as reply:
+            failed = [line for line in (await reply.text()).splitlines() if line.startswith("cutover_requests_total")]
+        assert ['outcome="ok"' in line for line in failed] == [False]
