@@ -1,6 +1,7 @@
 """Open the dashboard on a run in real Chromium and save what a reader sees.
 
-docs/dashboard.png is the verdict of the latest run; `--all` saves every page beside it. The browser is the system's:
+docs/dashboard.png is the verdict of the latest run; `--all` saves every page beside it, `--page rollout` one of them
+as it is in the home that CUTOVER_HOME names. The browser is the system's:
 the environment variable CHROMIUM names it, else `chromium` on the path. A page that shows an exception fails.
 """
 
@@ -22,6 +23,7 @@ PAGES = {  # file name → address of the page, and words that stand on it once 
     "dashboard-latency.png": ("/latency", "By length of text"),
     "dashboard-failures.png": ("/failures", "What failed?"),
     "dashboard-pairs.png": ("/pairs", "How they differ"),
+    "rollout.png": ("/rollout", "Changes"),
 }
 FLAGS = [
     "--headless",
@@ -37,6 +39,7 @@ FLAGS = [
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--all", action="store_true", help="every page, not only the verdict")
+    options.add_argument("--page", choices=[address.strip("/") for address, _ in PAGES.values() if address != "/"])
     options.add_argument("--dark", action="store_true", help="the dark theme; names end in -dark")
     options.add_argument("--full", action="store_true", help="whole pages, not only the first screen")
     options.add_argument("--run", default="latest", help="the run to show")
@@ -48,7 +51,8 @@ def main() -> None:
     if not browser:
         sys.exit("no Chromium here: install Debian's `chromium`, or name one in the variable CHROMIUM")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    pages = PAGES if chosen.all else dict(list(PAGES.items())[:1])
+    address = f"/{chosen.page or ''}"
+    pages = {name: page for name, page in PAGES.items() if chosen.all or page[0] == address}
     with served() as url, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         theme = "dark" if chosen.dark else "light"
