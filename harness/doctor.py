@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
@@ -21,9 +21,7 @@ from harness.errors import ConfigError
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.base import Deadline, FreeAdmission, Provider
 from harness.providers.catalogue import open_modal, open_qwen
-from harness.providers.modal import ModalProvider
 from harness.providers.pricing import PriceList
-from harness.providers.qwen import QwenProvider
 from harness.providers.qwen_region import CONFIRMED_REGIONS, regions_of
 from harness.providers.qwen_terms import objection_to
 from harness.speech import Operation, SpeechRequest, Voice, VoiceKind
@@ -38,6 +36,8 @@ _MOST_SKEW_S: Final = 30.0  # an audio address lives for a day, but journals of 
 # At Qwen one letter of every script, so that the call also tells how each is counted (providers.md A8, F7).
 _SMOKE_TEXTS: Final = {"qwen": "Hello, 你好, かな, 한글.", "modal": "Hello."}
 _SMOKE_VOICES: Final = {"qwen": "Cherry", "modal": "Vivian"}
+
+_Opened = TypeVar("_Opened", bound=Provider)
 
 
 class Mark(StrEnum):
@@ -118,7 +118,8 @@ async def smoke(name: str, settings: Settings, *, clock: Clock, announce: Callab
         language=None,
         voice=Voice(kind=VoiceKind.PRESET, id=_SMOKE_VOICES[name]),
     )
-    async with _opened(name, settings, clock) as provider:
+    opener: Callable[..., Provider] = open_qwen if name == "qwen" else open_modal
+    async with _opened(name, opener, settings, clock) as provider:
         if isinstance(provider, Check):
             return provider
         if not announce(provider.worst_microusd(request)):
@@ -234,11 +235,12 @@ def _retired(settings: Settings, today: date) -> Iterator[Check]:
 
 
 @asynccontextmanager
-async def _opened(name: str, settings: Settings, clock: Clock) -> AsyncIterator[Provider | Check]:
+async def _opened(
+    name: str, opener: Callable[..., _Opened], settings: Settings, clock: Clock
+) -> AsyncIterator[_Opened | Check]:
     """A provider ready for use, or the check that says why it cannot be."""
-    opener = open_qwen if name == "qwen" else open_modal
     try:
-        provider: QwenProvider | ModalProvider = opener(settings, references=audio_store(settings.home), clock=clock)
+        provider = opener(settings, references=audio_store(settings.home), clock=clock)
     except ConfigError as error:
         yield Check(f"{name} reached", Mark.BAD, str(error))
         return
@@ -247,9 +249,9 @@ async def _opened(name: str, settings: Settings, clock: Clock) -> AsyncIterator[
 
 
 async def _live_qwen(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
-    async with _opened("qwen", settings, clock) as qwen:
-        if not isinstance(qwen, QwenProvider):
-            yield Check("qwen reached", Mark.BAD, qwen.words if isinstance(qwen, Check) else "")
+    async with _opened("qwen", open_qwen, settings, clock) as qwen:
+        if isinstance(qwen, Check):
+            yield qwen
             return
         voices = await qwen.account_voices()
         if isinstance(voices, Failure):
@@ -261,9 +263,9 @@ async def _live_qwen(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
 
 
 async def _live_modal(settings: Settings, clock: Clock, wake: bool) -> AsyncIterator[Check]:
-    async with _opened("modal", settings, clock) as modal:
-        if not isinstance(modal, ModalProvider):
-            yield Check("modal reached", Mark.BAD, modal.words if isinstance(modal, Check) else "")
+    async with _opened("modal", open_modal, settings, clock) as modal:
+        if isinstance(modal, Check):
+            yield modal
             return
         if settings.modal.key is not None:
             yield _reached(await modal.reach())

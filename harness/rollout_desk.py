@@ -170,7 +170,7 @@ class Desk:
         identity = open_keys(self.settings).key(IDENTITY_KEY)
         for number in range(_NAMES if share else 0):
             name = f"drill-{number}"
-            if bucket_of(self.flags.salt, caller_key(identity, "key", name)) < share:
+            if bucket_of(self.flags.salt, caller_key(identity, name)) < share:
                 return name
         raise UsageError("nobody gets Qwen now, so there is nothing to take back; rehearse with: rollout drill --local")
 

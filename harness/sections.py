@@ -237,6 +237,11 @@ class GatewaySettings(_Section):
     deadline_s: Annotated[float, Field(gt=0)] = 120.0  # for a caller's whole request, fallback included
     drain_s: Annotated[float, Field(ge=0)] = 30.0  # what requests under way get when the gateway is told to end
     idempotency_s: Annotated[float, Field(gt=0)] = 86_400.0  # how long a key gives back the first answer
+    # Seconds beyond which a call is slow: legacy's p95 by operation, from the verdict that the rollout rests on, frozen
+    # so that a rollout cannot get used to slowness. None: nobody knows, and the rule for slow calls stays silent.
+    slow_s_generate: Annotated[float, Field(gt=0)] | None = None
+    slow_s_clone: Annotated[float, Field(gt=0)] | None = None
+    slow_s_design: Annotated[float, Field(gt=0)] | None = None
     limits: LimitSettings = LimitSettings()
     shadow: ShadowSettings = ShadowSettings()
 

@@ -23,7 +23,7 @@ PAGES = {  # file name → address of the page, and words that stand on it once 
     "dashboard-latency.png": ("/latency", "By length of text"),
     "dashboard-failures.png": ("/failures", "What failed?"),
     "dashboard-pairs.png": ("/pairs", "How they differ"),
-    "rollout.png": ("/rollout", "Changes"),
+    "rollout.png": ("/rollout", "Where is the rollout?"),
 }
 FLAGS = [
     "--headless",

@@ -17,7 +17,6 @@ from harness.config import (
     GatewaySettings,
     LimitSettings,
     ModalSettings,
-    OwnQuotaSettings,
     QuotaSettings,
     QwenSettings,
     Settings,
@@ -31,6 +30,7 @@ from harness.gateway.serving import serving
 from harness.rollout.places import state_folder
 from harness.rollout.stage import Rollout, Stage, Standing
 from harness.rollout.state_file import StateFile
+from harness.sections import OwnQuotaSettings
 from harness.speech import Operation
 
 __all__ = ["TOKEN", "World", "a_rollout", "begin_rollout", "flags_text", "running_gateway"]

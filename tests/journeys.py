@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.clock import Clock, FakeClock
-from harness.config import LimitSettings
+from harness.config import GatewaySettings, LimitSettings
 from harness.exchanges import Lane
 from harness.flags.flagset import Flag, FlagSet, Mode
 from harness.gateway.callers import Caller
 from harness.gateway.dispatch import Dispatcher
 from harness.gateway.journey import Journey
 from harness.gateway.lanes import Lanes
+from harness.gateway.slowness import Slowness
 from harness.routing.breaker import BreakerRules
 from harness.routing.breakers import Breakers
 from harness.routing.route import Ceiling
@@ -18,8 +19,9 @@ from harness.routing.router import Router
 from harness.speech import Operation, SpeechRequest
 from tests.builders import NOON, a_request
 
-__all__ = ["CALLER", "Switch", "a_dispatcher", "a_journey", "a_router"]
+__all__ = ["CALLER", "SLOWNESS", "Switch", "a_dispatcher", "a_journey", "a_router"]
 
+SLOWNESS = Slowness(GatewaySettings(slow_s_generate=10.0))
 CALLER = Caller(key="hmac:app", name="app", limits=LimitSettings())
 
 
@@ -59,4 +61,6 @@ def a_router(*, mode: Mode = Mode.QWEN, switch: Switch | None = None, clock: Clo
 
 def a_dispatcher(providers: Mapping[Lane, Any], *, router: Router, switch: Switch, clock: Clock) -> Dispatcher:
     lanes = Lanes(providers, voices=None)
-    return Dispatcher(router, lanes, kill_reason=switch.reason, clock=clock, first_byte_s=0.05, deadline_s=5.0)
+    return Dispatcher(
+        router, lanes, kill_reason=switch.reason, clock=clock, first_byte_s=0.05, deadline_s=5.0, slowness=SLOWNESS
+    )

@@ -17,6 +17,7 @@ from harness.gateway.lanes import wish_for
 from harness.gateway.live_admission import LiveAdmission
 from harness.gateway.recorder import Recorder
 from harness.gateway.shadow import Shadow
+from harness.gateway.slowness import Slowness
 from harness.providers.base import References
 from harness.rollout.listen import listen, troubles_of
 from harness.rollout.outcomes import AudioTrouble, LiveOutcome
@@ -32,6 +33,7 @@ __all__ = ["Books"]
 
 log = logging.getLogger(__name__)
 
+_OURS: Final = frozenset({ErrorKind.CANCELLED.value, ErrorKind.INTERNAL.value})
 _MAX_LISTENING: Final = 64  # answers that wait to be listened to; beyond, an answer goes unheard rather than late
 
 
@@ -47,6 +49,7 @@ class Books:
         rules: AudioRules,
         clock: Clock,
         process: str,
+        slowness: Slowness,
         shadow: Shadow | None = None,
         recorder: Recorder | None = None,
         references: References | None = None,
@@ -58,6 +61,7 @@ class Books:
         self._rules = rules
         self._clock = clock
         self._process = process
+        self._slowness = slowness
         self._shadow = shadow
         self._recorder = recorder
         self._references = references
@@ -94,6 +98,8 @@ class Books:
         failed = not isinstance(journey.result, Speech)
         for call in journey.calls:
             self._book(journey, call, caller_failed=failed)
+            if self._shadow is not None and call.exchange.outcome == ErrorKind.RATE_LIMITED:
+                self._shadow.note_throttled(call.lane)
         self._offer_copy(journey)
         self._offer_capture(journey, answered)
 
@@ -126,6 +132,7 @@ class Books:
             operation=request.operation,
             lane=call.lane,
             kind=kind,
+            slow=call.slow,
             microusd=call.microusd,
             chars=chars,
             caller_failed=caller_failed if kind is not ErrorKind.CANCELLED else None,
@@ -146,13 +153,14 @@ class Books:
         route = journey.route
         if route is None:
             return
-        exchanges = {call.lane: call.exchange for call in journey.calls if call.exchange.attempts}
-        wanted = route.copy_to is not None or Lane.CANDIDATE in exchanges
-        spoken = isinstance(journey.result, Speech)
-        if self._shadow is None or not wanted or not exchanges or not spoken:
+        exchanges = {call.lane: call.exchange for call in journey.calls if _says_something(call.exchange)}
+        to = route.copy_to if self._shadow is not None and route.copy_to in self._shadow else None
+        wanted = to is not None or Lane.CANDIDATE in exchanges
+        # What failed in every lane is kept as well: without it error rates would read too low.
+        if self._shadow is None or not wanted or not exchanges:
             self._copied(journey, None)
             return
-        lane = route.copy_to or Lane.CANDIDATE
+        lane = to or Lane.CANDIDATE
         copy = Copy(
             request_id=journey.request_id,
             arrived_at=journey.arrived_at,
@@ -160,7 +168,7 @@ class Books:
             caller_key=journey.caller.key,
             consent=journey.consent,
             exchanges=exchanges,
-            to=route.copy_to,
+            to=to,
             done=lambda exchange: self._copied(journey, exchange),
         )
         if not self._shadow.offer(copy):
@@ -176,7 +184,8 @@ class Books:
             breaker.release(route.copy_permit)
             return
         kind = exchange.result.kind if isinstance(exchange.result, Failure) else None
-        change = breaker.record(route.copy_permit, kind)
+        slow = self._slowness.of(exchange, journey.request.operation)
+        change = breaker.record(route.copy_permit, kind, slow=slow)
         self._spool.append(
             LiveOutcome(
                 at_s=self._clock.now().timestamp(),
@@ -184,6 +193,7 @@ class Books:
                 operation=journey.request.operation,
                 lane=route.copy_to,
                 kind=kind,
+                slow=slow,
                 microusd=exchange.cost.microusd,
                 change=change,
             )
@@ -214,6 +224,11 @@ class Books:
             return None if path is None else references.get(reference.sha256, path.suffix[1:])
 
         return read
+
+
+def _says_something(exchange: Exchange) -> bool:
+    """Whether a provider was asked, and had its chance: not where the caller left or the fault is our own."""
+    return bool(exchange.attempts) and exchange.outcome not in _OURS
 
 
 def _heard(speech: Speech, chars: int, rules: AudioRules) -> tuple[AudioTrouble, ...] | None:

@@ -3,7 +3,6 @@
 What a caller may ask for is in limits.py.
 """
 
-import hashlib
 import hmac
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.capturing.identities import Pseudonyms
 from harness.clock import Clock
 from harness.config import LimitSettings, Settings
 from harness.flags.watched import WatchedFile
@@ -25,14 +25,14 @@ __all__ = ["Caller", "Callers", "caller_key", "callers_path", "open_callers"]
 log = logging.getLogger(__name__)
 
 _BEARER: Final = "bearer "
-_DIGITS: Final = 32  # 128 bits of a keyed hash, as in captures
+_SUBJECT: Final = "token:"  # before the subject of a token; names in the file have no colon, so the two never meet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Somebody who may call."""
 
-    key: str  # keyed hash of the name, `hmac:…`: safe to log, and what voices and captures belong to
+    key: str  # keyed hash, see `caller_key`: safe to log, and what voices and captures belong to
     name: str  # as the file or the token says it; for people who administer, never for logs
     limits: LimitSettings
 
@@ -91,7 +91,7 @@ class Callers:
         # in constant time, so that no length of a common prefix of two hashes shows either.
         if found is None or not hmac.compare_digest(found.sha256, digest):
             raise _refused("this key is not known")
-        return self._caller("key", found.caller, book.limits.get(found.caller, self._limits))
+        return self._caller(found.caller, found.caller, book.limits.get(found.caller, self._limits))
 
     def _by_token(self, token: str) -> Caller:
         if self._tokens is None:
@@ -101,11 +101,11 @@ class Callers:
         except InvalidToken as error:
             log.info("token refused", extra={"reason": str(error)})
             raise _refused("this token is not accepted") from None
-        return self._caller("token", subject, self._limits)
+        # Whoever issues tokens cannot become a caller of the file, nor one whose pseudonym was seen in a log.
+        return self._caller(_SUBJECT + subject, subject, self._limits)
 
-    def _caller(self, kind: str, name: str, limits: LimitSettings) -> Caller:
-        """Names of files and of tokens do not meet: whoever issues tokens cannot become a caller of the file."""
-        return Caller(key=caller_key(self._identity_key, kind, name), name=name, limits=limits)
+    def _caller(self, user: str, name: str, limits: LimitSettings) -> Caller:
+        return Caller(key=caller_key(self._identity_key, user), name=name, limits=limits)
 
     def _parse(self, content: bytes) -> CallerBook:
         self._book = parse_callers(content, name=str(self.path), base=self._limits)
@@ -119,10 +119,15 @@ class Callers:
         return self._book
 
 
-def caller_key(identity_key: bytes, kind: str, name: str) -> str:
-    """What stands for a caller everywhere; `kind` is "key" or "token"."""
-    message = f"caller\0{kind}\0{name}".encode()
-    return f"hmac:{hmac.new(identity_key, message, hashlib.sha256).hexdigest()[:_DIGITS]}"
+def caller_key(identity_key: bytes, user: str) -> str:
+    """What stands for a caller everywhere: the pseudonym that captures give users, so that a purge by name finds them.
+
+    Args:
+        identity_key: What names are hashed with.
+        user: The name in the file of callers, or `token:` and the subject of a token; `cutover capture purge --user`
+            takes the same.
+    """
+    return Pseudonyms(identity_key).of("user", user)
 
 
 def _refused(message: str) -> Refused:

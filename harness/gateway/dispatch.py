@@ -14,6 +14,7 @@ from harness.exchanges import Exchange, Failure, Lane, Speech
 from harness.gateway.journey import Journey, LiveCall
 from harness.gateway.lanes import Lanes
 from harness.gateway.live_admission import LiveAdmission
+from harness.gateway.slowness import Slowness
 from harness.providers.base import AudioSink, Deadline
 from harness.routing.breaker import Permit
 from harness.routing.bucket import unit_of
@@ -24,6 +25,7 @@ __all__ = ["Dispatcher"]
 log = logging.getLogger(__name__)
 
 _OURS: Final = frozenset({ErrorKind.CANCELLED, ErrorKind.INTERNAL})  # say nothing about a provider
+_NOT_SET_UP: Final = "not_set_up"  # why legacy answers where Qwen has no key
 
 
 class Dispatcher:
@@ -38,6 +40,7 @@ class Dispatcher:
         clock: Clock,
         first_byte_s: float,
         deadline_s: float,
+        slowness: Slowness,
     ) -> None:
         """Answer with these.
 
@@ -49,6 +52,7 @@ class Dispatcher:
             first_byte_s: How long a lane that somebody can stand in for has until its first byte. Where the provider
                 delivers a file instead of a stream, that is until the whole of it is here.
             deadline_s: For the whole request, fallback included.
+            slowness: Says which calls took too long.
         """
         self._router = router
         self._lanes = lanes
@@ -56,9 +60,10 @@ class Dispatcher:
         self._clock = clock
         self._first_byte_s = first_byte_s
         self._deadline_s = deadline_s
+        self._slowness = slowness
 
     async def answer(self, journey: Journey, *, sink: AudioSink | None = None) -> Speech | Failure | None:
-        """The speech, or the failure of the last lane that was asked; None when nobody is up.
+        """The speech, or the failure of the last lane that was asked; None when nobody is up, or none is set up.
 
         Args:
             journey: The request; route and calls are written into it, of a cancelled request too.
@@ -71,15 +76,16 @@ class Dispatcher:
             return None
         deadline = Deadline(self._clock, self._deadline_s)
         relay = _Relay(sink)
-        limit_s = self._first_byte_s if route.fallback is not None else None
+        fallback = route.fallback if route.fallback in self._lanes else None
+        limit_s = self._first_byte_s if fallback is not None else None
         first = await self._call(journey, route.lane, route.permit, deadline, relay, limit_s)
-        if not isinstance(first, Failure) or route.fallback is None or relay.began:
+        if isinstance(first, Speech) or fallback is None or relay.began:
             return first
-        permit = self._router.breakers.of(route.fallback, request.operation).ask_permit()
+        permit = self._router.breakers.of(fallback, request.operation).ask_permit()
         if permit is None:
             return first
-        journey.fallback = first.kind.value
-        return await self._call(journey, route.fallback, permit, deadline, relay, None)
+        journey.fallback = _NOT_SET_UP if first is None else first.kind.value
+        return await self._call(journey, fallback, permit, deadline, relay, None)
 
     async def _call(
         self,
@@ -89,7 +95,11 @@ class Dispatcher:
         deadline: Deadline,
         relay: "_Relay",
         limit_s: float | None,
-    ) -> Speech | Failure:
+    ) -> Speech | Failure | None:
+        """What the lane made of it; None when nobody is set up there, as when a flag names Qwen and there is no key."""
+        if lane not in self._lanes:
+            self._router.breakers.of(lane, journey.request.operation).release(permit)
+            return None
         admission = LiveAdmission(lane, kill_reason=self._kill_reason)
         began_s = self._clock.monotonic()
         journey.lane = lane
@@ -143,14 +153,17 @@ class Dispatcher:
         """Hand the permit back and write the call down."""
         breaker = self._router.breakers.of(lane, journey.request.operation)
         kind = exchange.result.kind if isinstance(exchange.result, Failure) else None
-        change = None
+        change, slow = None, None
         if kind in _OURS or (not admission.calls and exchange.attempts == 0):
             breaker.release(permit)
         else:
-            change = breaker.record(permit, kind)
+            slow = self._slowness.of(exchange, journey.request.operation)
+            change = breaker.record(permit, kind, slow=slow)
         ended_s = self._clock.now().timestamp()
         journey.calls.append(
-            LiveCall(lane=lane, exchange=exchange, microusd=admission.microusd, change=change, ended_s=ended_s)
+            LiveCall(
+                lane=lane, exchange=exchange, microusd=admission.microusd, change=change, ended_s=ended_s, slow=slow
+            )
         )
 
 

@@ -1,7 +1,8 @@
 """Answers by the caller's own key, so that a request that is sent twice is carried out and paid for once.
 
 Answers are kept in the memory of a process. Those that made a voice also lie on disk: they outlive a restart, and all
-worker processes share them. Only a success is kept: whatever failed was not paid for and may be tried again.
+worker processes share them. Only a success is kept: whatever failed was not paid for and may be tried again. But a
+stream that broke off may have been paid for, so its key is used up.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,15 +26,20 @@ from harness.gateway.answers import Answer
 from harness.gateway.callers import Caller
 from harness.gateway.refusals import Refused
 
-__all__ = ["Idempotency"]
+__all__ = ["Idempotency", "StreamTurn"]
 
 log = logging.getLogger(__name__)
 
 _MAX_KEY_CHARS: Final = 255  # as other payment-like APIs have it
+_KEY: Final = re.compile(rf"[!-~]{{1,{_MAX_KEY_CHARS}}}")  # what openapi.py says of it
 _MAX_ENTRIES: Final = 10_000
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _RETRY_S: Final = 0.02
 _DAY_S: Final = 86_400.0
+_BROKEN: Final = Answer(status=409, body=b"", content_type="", headers={})  # marks the key of a stream that broke off
+_BROKEN_SAID: Final = (
+    "the first stream of this Idempotency-Key broke off and may have been billed; use a new key to have it made again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +104,40 @@ class Idempotency:
         """
         if key is None:
             return await make()
-        if not 0 < len(key) <= _MAX_KEY_CHARS or not key.isprintable():
-            said = f"Idempotency-Key must be 1 to {_MAX_KEY_CHARS} printable characters"
-            raise Refused(400, "invalid_idempotency_key", said)
-        name = hashlib.sha256(f"{caller.key}\0{key}".encode(errors="surrogatepass")).hexdigest()
+        name = _name_of(caller, key)
         # In a task of its own, so that a caller who hangs up does not end what is being paid for: the same key gives
         # the answer when the caller comes back.
         task = asyncio.get_running_loop().create_task(self._once(name, fingerprint, make, durable=durable))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    @contextlib.asynccontextmanager
+    async def streaming(self, caller: Caller, key: str | None, fingerprint: str) -> AsyncIterator["StreamTurn"]:
+        """This key's turn for a stream: no other request of the key begins until the block ends.
+
+        The block tells the turn what became of the stream; one that left without a word may have been paid for.
+
+        Raises:
+            Refused: As by `once`, and 409 where the first stream of this key broke off.
+        """
+        if key is None:
+            yield StreamTurn(None)
+            return
+        name = _name_of(caller, key)
+        async with self._turn(name):
+            kept = self._find(name)
+            if kept is not None and kept.fingerprint != fingerprint:
+                raise _reused()
+            if kept is not None and kept.answer.status == _BROKEN.status:
+                raise Refused(_BROKEN.status, "stream_broken_off", _BROKEN_SAID)
+            turn = StreamTurn(kept.answer if kept else None)
+            try:
+                yield turn
+            finally:
+                if kept is None and turn.answer is not None:
+                    at_s = self._clock.now().timestamp()
+                    await self._keep(name, _Kept(fingerprint, at_s, turn.answer), durable=False)
 
     def _ended(self, task: "asyncio.Task[Answer]") -> None:
         self._tasks.discard(task)
@@ -124,8 +155,7 @@ class Idempotency:
                     await self._keep(name, _Kept(fingerprint, self._clock.now().timestamp(), answer), durable=durable)
                 return answer
         if kept.fingerprint != fingerprint:
-            said = "this Idempotency-Key was used for another request; use a new one"
-            raise Refused(422, "idempotency_key_reused", said)
+            raise _reused()
         return kept.answer
 
     @contextlib.asynccontextmanager
@@ -235,6 +265,34 @@ class Idempotency:
             with contextlib.suppress(OSError):
                 if now_s - path.stat().st_mtime > self._keep_s + _DAY_S:
                     path.unlink()
+
+
+class StreamTurn:
+    """What one stream is to its key; until it is told otherwise it counts as broken off."""
+
+    def __init__(self, kept: Answer | None) -> None:
+        self.kept = kept  # the whole answer that the first stream of this key gave
+        self.answer: Answer | None = _BROKEN  # what the key gives back from now on
+
+    def whole(self, answer: Answer) -> None:
+        """It was sent to its end."""
+        self.answer = answer
+
+    def nothing_sent(self) -> None:
+        """It failed before anything was heard, so the key may be used again."""
+        self.answer = None
+
+
+def _name_of(caller: Caller, key: str) -> str:
+    if not _KEY.fullmatch(key):
+        said = f"Idempotency-Key must be 1 to {_MAX_KEY_CHARS} visible ASCII characters, without spaces"
+        raise Refused(400, "invalid_idempotency_key", said)
+    return hashlib.sha256(f"{caller.key}\0{key}".encode(errors="surrogatepass")).hexdigest()
+
+
+def _reused() -> Refused:
+    said = "this Idempotency-Key was used for another request; use a new one"
+    return Refused(422, "idempotency_key_reused", said)
 
 
 def _try_lock(descriptor: int) -> bool:

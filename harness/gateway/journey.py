@@ -21,6 +21,7 @@ class LiveCall:
     microusd: int | None  # at worst where unsure; None: unknown
     change: BreakerChange | None  # what it did to the breaker
     ended_s: float  # seconds since 1970
+    slow: bool | None = None  # None where nobody knows
 
 
 @dataclass(slots=True, kw_only=True)

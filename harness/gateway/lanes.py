@@ -27,7 +27,7 @@ class Lanes:
         self._providers = providers
         self._voices = voices
 
-    def __contains__(self, lane: Lane) -> bool:
+    def __contains__(self, lane: Lane | None) -> bool:
         return lane in self._providers
 
     def name(self, lane: Lane) -> str:

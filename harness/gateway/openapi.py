@@ -14,13 +14,19 @@ _MODELS: Final = (SpeechBody, CloneBody, DesignBody, VoiceBody, VoiceListBody, E
 _ERRORS: Final = {
     "400": "The request cannot be understood, or not be carried out as it is.",
     "401": "No key, or an unknown one.",
-    "409": "No provider that may answer can speak with this voice; the message says what to do.",
+    "409": "No provider that may answer can speak with this voice, or the first stream of this Idempotency-Key broke "
+    "off; the message says what to do.",
     "413": "The body or the recording is too large.",
     "422": "The Idempotency-Key was used for another request.",
     "429": "A limit is reached; Retry-After says when to come again.",
     "500": "Our own fault.",
     "503": "No provider can answer at the moment; Retry-After says when to come again.",
 }
+_KEY_SAID: Final = (
+    "The same key gives back the first answer, and nothing is paid twice. A stream that came to its end is given back "
+    "whole; one that broke off may have been billed, so its key is answered 409 and a new key has it made again. "
+    "Speech is remembered by the process that made it; voices by all of them, across restarts."
+)
 _TELLING: Final = {
     "X-Request-Id": "Names this request in logs.",
     "X-Provider": "Who answered: qwen or modal.",
@@ -87,7 +93,7 @@ def _post(summary: str, body: dict[str, Any], replies: dict[str, Any]) -> dict[s
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "The same key gives back the first answer, and nothing is paid twice. Not kept for streams.",
+        "description": _KEY_SAID,
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     }
     responses = {**replies, **_errors(*_ERRORS), **_errors("404")}

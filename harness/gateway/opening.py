@@ -10,6 +10,7 @@ from harness.capturing.references import EncryptedBlobStore
 from harness.clock import Clock
 from harness.config import Settings
 from harness.exchanges import Lane
+from harness.flags.flagset import Mode
 from harness.gateway.books import Books
 from harness.gateway.callers import open_callers
 from harness.gateway.control import Control, opened_control
@@ -22,13 +23,15 @@ from harness.gateway.parts import Parts
 from harness.gateway.qwen_voices import QwenVoices
 from harness.gateway.recorder import Recorder
 from harness.gateway.shadow import Shadow, ShadowRoute
-from harness.gateway.voice_book import VoiceBook
+from harness.gateway.slowness import Slowness
+from harness.gateway.voice_book import VoiceBook, voice_book_path
 from harness.providers.base import Provider, References
 from harness.providers.catalogue import open_provider
 from harness.providers.pricing import PriceList
 from harness.routing.route import share_bp
 from harness.speech import Operation
 from harness.store.runs import audio_store
+from harness.telemetry.log_format import dropped_lines
 from harness.telemetry.metrics import Metrics, Share
 from harness.telemetry.shared import SharedMetrics
 
@@ -77,7 +80,8 @@ async def opened_gateway(
         control = await aenter(opened_control(settings, clock=clock))
         callers = await aenter(open_callers(settings, identity_key=keys.key(IDENTITY_KEY), clock=clock))
         recorder = enter(Recorder(CaptureRecorder(home / "captures", settings.capture, keys, clock=clock)))
-        shadow = await aenter(_shadow(settings, control, references, clock=clock, workers=workers))
+        names = _names(settings, control)
+        shadow = await aenter(_shadow(names, settings, control, references, clock=clock, workers=workers))
         metrics = Metrics(worker=name)
         shared = SharedMetrics(metrics, folder / "metrics", worker=name)
         stack.callback(shared.close)
@@ -89,14 +93,16 @@ async def opened_gateway(
                 rules=control.rules.audio,
                 clock=clock,
                 process=name,
+                slowness=Slowness(settings.gateway),
                 shadow=shadow,
                 recorder=recorder,
                 references=references,
             )
         )
-        providers = {lane: await aenter(each) for lane, each in _providers(settings, references, clock).items()}
+        opened = _providers(names, settings, references, clock)
+        providers = {lane: await aenter(each) for lane, each in opened.items()}
         lanes = await aenter(_lanes(providers, settings, control, books, clock))
-        voices = VoiceBook(folder / "voices.jsonl", clock)
+        voices = VoiceBook(voice_book_path(home), clock)
         parts = Parts(
             callers=callers,
             limits=Limits(clock=clock, voices=voices, processes=workers),
@@ -115,21 +121,42 @@ async def opened_gateway(
         yield Gateway(parts, control, shadow, shared)
 
 
-def _providers(settings: Settings, references: References, clock: Clock) -> dict[Lane, Provider]:
-    """Both, each with one attempt a call: the second one is the other lane's."""
+def _names(settings: Settings, control: Control) -> dict[Lane, str]:
+    """The providers that are set up, and those that cannot be done without: what these lack stops the start.
+
+    Legacy may only be missing once it is retired for every operation, and Qwen only while nothing can get there.
+    """
+    found = [control.router.inputs(operation, unit=None, request_id="") for operation in Operation]
+    modal = settings.modal
+    urls = (modal.base_url, modal.clone_url, modal.design_url, modal.generate_url, modal.submit_url)
+    wanted = {
+        Lane.CONTROL: any(urls) or not all(inputs.ceiling.retired for inputs in found),
+        Lane.CANDIDATE: settings.qwen.api_key is not None
+        or any(inputs.ceiling.retired or inputs.flag.mode is not Mode.LEGACY for inputs in found),
+    }
+    return {lane: name for lane, name in _PROVIDERS.items() if wanted[lane]}
+
+
+def _providers(
+    names: Mapping[Lane, str], settings: Settings, references: References, clock: Clock
+) -> dict[Lane, Provider]:
+    """Each with one attempt a call: the second one is the other lane's."""
     once = settings.model_copy(
         update={
             "qwen": settings.qwen.model_copy(update={"max_attempts": 1}),
             "modal": settings.modal.model_copy(update={"max_attempts": 1}),
         }
     )
-    return {lane: open_provider(name, once, references=references, clock=clock) for lane, name in _PROVIDERS.items()}
+    return {lane: open_provider(name, once, references=references, clock=clock) for lane, name in names.items()}
 
 
 @contextlib.asynccontextmanager
 async def _lanes(
     providers: Mapping[Lane, Provider], settings: Settings, control: Control, books: Books, clock: Clock
 ) -> AsyncIterator[Lanes]:
+    if Lane.CANDIDATE not in providers:
+        yield Lanes(providers, voices=None)
+        return
     async with QwenVoices(
         providers[Lane.CANDIDATE],
         region=settings.gateway.region or settings.qwen.region,
@@ -148,10 +175,19 @@ def _dispatcher(settings: Settings, control: Control, lanes: Lanes, clock: Clock
         clock=clock,
         first_byte_s=settings.gateway.first_byte_s,
         deadline_s=settings.gateway.deadline_s,
+        slowness=Slowness(settings.gateway),
     )
 
 
-def _shadow(settings: Settings, control: Control, references: References, *, clock: Clock, workers: int) -> Shadow:
+def _shadow(
+    names: Mapping[Lane, str],
+    settings: Settings,
+    control: Control,
+    references: References,
+    *,
+    clock: Clock,
+    workers: int,
+) -> Shadow:
     """Copies go out by providers of their own, so that nothing they do is felt by a caller."""
     quotas = {Lane.CONTROL: settings.modal.quota, Lane.CANDIDATE: settings.qwen.quota}
     regions = {
@@ -164,7 +200,7 @@ def _shadow(settings: Settings, control: Control, references: References, *, clo
             pace=Pace(quotas[lane], clock=clock, processes=workers),
             region=regions[lane],
         )
-        for lane, name in _PROVIDERS.items()
+        for lane, name in names.items()
     }
     prices = PriceList.load(settings.prices)
     return Shadow(
@@ -203,6 +239,7 @@ def _watch(metrics: Metrics, control: Control, shadow: Shadow, recorder: Recorde
             "flags_unusable": float(control.flags.current().problem is not None),
             "rollout_unreadable": float(control.rollout.problem is not None),
             "spool_lost": float(control.spool.lost),
+            "log_lines_dropped": float(dropped_lines()),
         },
         copies=lambda: {
             **{field: getattr(shadow.counts, field) for field in shadow.counts.__slots__},

@@ -117,6 +117,10 @@ class Shadow:
         """What copies of this process cost today."""
         return self._budget.spent_microusd
 
+    def __contains__(self, lane: Lane | None) -> bool:
+        """Whether copies can go to this lane."""
+        return lane in self._routes
+
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(balance_runs, self._home, clock=self._clock)
         spent = await asyncio.to_thread(spent_today, self._home, self._clock.now())

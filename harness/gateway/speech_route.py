@@ -12,6 +12,7 @@ from harness.gateway.answers import Answer
 from harness.gateway.bodies import SpeechBody, problem_with
 from harness.gateway.callers import Caller
 from harness.gateway.formats import CONTENT_TYPES, AudioFormat, encoded, is_cheap
+from harness.gateway.idempotency import StreamTurn
 from harness.gateway.journey import Journey
 from harness.gateway.parts import Parts
 from harness.gateway.presets import preset_of
@@ -40,9 +41,14 @@ def speech_handler(parts: Parts) -> Callable[[web.Request], Awaitable[web.Stream
             consent=consent,
         )
         async with parts.limits.take(caller, chars=billed_chars(wish.text)):
-            if body.streams:
-                return await _streamed(parts, request, visit, journey, body)
             key = request.headers.get("Idempotency-Key")
+            if body.streams:
+                # Events and bare audio are two answers, although the same speech.
+                fingerprint = f"{wish.fingerprint()}/{body.stream_format}"
+                async with parts.idempotency.streaming(caller, key, fingerprint) as turn:
+                    if turn.kept is not None:
+                        return respond(turn.kept)
+                    return await _streamed(parts, request, visit, journey, body, turn, keep=key is not None)
             answer = await parts.idempotency.once(
                 caller, key, wish.fingerprint(), lambda: _whole(parts, visit, journey, body.response_format)
             )
@@ -112,7 +118,14 @@ async def _whole(parts: Parts, visit: Visit, journey: Journey, audio_format: Aud
 
 
 async def _streamed(
-    parts: Parts, request: web.Request, visit: Visit, journey: Journey, body: SpeechBody
+    parts: Parts,
+    request: web.Request,
+    visit: Visit,
+    journey: Journey,
+    body: SpeechBody,
+    turn: StreamTurn,
+    *,
+    keep: bool,
 ) -> web.StreamResponse:
     """Audio while it is made. What was sent cannot be taken back, so a failure after it cuts the answer off."""
     visit.journey = journey
@@ -122,11 +135,15 @@ async def _streamed(
         as_events=body.stream_format == "sse",
         headers=lambda: headers_of(journey, name=journey.lane and parts.lanes.name(journey.lane)),
         first_byte=lambda: _note_first_byte(parts, visit, journey),
+        keep=keep,
     )
     result = await parts.dispatcher.answer(journey, sink=reply)
     if isinstance(result, Speech):
-        return await reply.finish(result)
+        response = await reply.finish(result)
+        turn.whole(reply.sent())
+        return response
     if not reply.began:
+        turn.nothing_sent()
         spoken_or_refused(result, journey)
     return reply.break_off()
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from harness.errors import UndecodableAudio
 from harness.exchanges import Speech
+from harness.gateway.answers import Answer
 from harness.gateway.formats import CONTENT_TYPES, AudioFormat, Encoder, is_cheap, samples_of
 
 __all__ = ["StreamedReply"]
@@ -26,6 +27,7 @@ class StreamedReply:
         as_events: bool,
         headers: Callable[[], Mapping[str, str]],
         first_byte: Callable[[], None],
+        keep: bool = False,
     ) -> None:
         """Prepare a reply to `request`.
 
@@ -35,12 +37,14 @@ class StreamedReply:
             as_events: `speech.audio.delta` and `speech.audio.done` instead of bare audio.
             headers: Asked for when the reply begins.
             first_byte: Told when it does.
+            keep: Whether all of it is to be had again from `sent`.
         """
         self._request = request
         self._format = audio_format
         self._as_events = as_events
         self._headers = headers
         self._first_byte = first_byte
+        self._kept: list[bytes] | None = [] if keep else None
         self._encoder: Encoder | None = None
         self._response: web.StreamResponse | None = None
 
@@ -48,6 +52,15 @@ class StreamedReply:
     def began(self) -> bool:
         """Whether the caller has got anything."""
         return self._response is not None
+
+    def sent(self) -> Answer:
+        """All that was sent, as one answer; its body is empty unless it was to be kept."""
+        body = b"".join(self._kept or ())
+        return Answer(status=200, body=body, content_type=self._content_type, headers=dict(self._headers()))
+
+    @property
+    def _content_type(self) -> str:
+        return "text/event-stream" if self._as_events else CONTENT_TYPES[self._format]
 
     async def begin(self, *, rate_hz: int) -> None:
         """See `AudioSink`."""
@@ -71,7 +84,7 @@ class StreamedReply:
         if self._response is None:
             raise UndecodableAudio("the provider's audio holds no sample")
         if self._as_events:
-            await self._response.write(_event({"type": "speech.audio.done"}))
+            await self._write(self._response, _event({"type": "speech.audio.done"}))
         return self._response
 
     def break_off(self) -> web.StreamResponse:
@@ -86,14 +99,18 @@ class StreamedReply:
         if not audio:
             return
         if self._response is None:
-            content_type = "text/event-stream" if self._as_events else CONTENT_TYPES[self._format]
-            response = web.StreamResponse(headers={**self._headers(), "Content-Type": content_type})
+            response = web.StreamResponse(headers={**self._headers(), "Content-Type": self._content_type})
             await response.prepare(self._request)
             self._response = response
             self._first_byte()
         if self._as_events:
             audio = _event({"type": "speech.audio.delta", "audio": base64.b64encode(audio).decode()})
-        await self._response.write(audio)
+        await self._write(self._response, audio)
+
+    async def _write(self, response: web.StreamResponse, content: bytes) -> None:
+        await response.write(content)
+        if self._kept is not None:
+            self._kept.append(content)
 
 
 def _event(fields: dict[str, Any]) -> bytes:

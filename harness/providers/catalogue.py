@@ -1,46 +1,69 @@
-"""The providers by name: how a lane of a replay, or a route of the gateway, gets the one it wants."""
+"""The providers by name: how a lane of a replay, or a route of the gateway, gets the one it wants.
 
-from collections.abc import Callable, Mapping
+A provider's module is imported only when it is opened, so the modules of one that nobody opens can be deleted.
+"""
+
+import importlib
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from harness.clock import Clock
 from harness.config import Settings
-from harness.errors import UsageError
+from harness.errors import ConfigError, UsageError
+from harness.exchanges import Failure
 from harness.providers.base import Provider, References
-from harness.providers.modal import ModalProvider
-from harness.providers.pricing import PriceList
-from harness.providers.qwen import QwenProvider
-from harness.providers.voices import VoiceRegistry
 
-__all__ = ["PROVIDERS", "open_modal", "open_provider", "open_qwen"]
+if TYPE_CHECKING:
+    from harness.providers.qwen import QwenProvider
 
-_Maker = Callable[[Settings, str | None, References, Clock], Provider]
+__all__ = ["PROVIDERS", "Deployment", "DeploymentHealth", "open_modal", "open_provider", "open_qwen"]
 
-
-def _qwen(settings: Settings, account: str | None, references: References, clock: Clock) -> QwenProvider:
-    qwen = settings.qwen if account is None else settings.qwen.model_copy(update={"account": account})
-    return QwenProvider(
-        qwen,
-        prices=PriceList.load(settings.prices),
-        references=references,
-        voices=VoiceRegistry(settings.home / "voices.jsonl"),
-        allow_hosts=settings.allow_hosts,
-        clock=clock,
-    )
+PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"qwen": "harness.providers.qwen:open_from", "modal": "harness.providers.modal:open_from"}
+)
 
 
-def _modal(settings: Settings, account: str | None, references: References, clock: Clock) -> ModalProvider:
-    return ModalProvider(
-        settings.modal,
-        prices=PriceList.load(settings.prices),
-        references=references,
-        allow_hosts=settings.allow_hosts,
-        clock=clock,
-    )
+class DeploymentHealth(Protocol):
+    """What a deployment says of itself."""
+
+    @property
+    def model(self) -> str | None:
+        """Which model it speaks with."""
+        ...
+
+    @property
+    def gpu(self) -> str | None:
+        """On which GPU."""
+        ...
+
+    @property
+    def took_s(self) -> float:
+        """Much more than usual means that a container had to be started."""
+        ...
 
 
-PROVIDERS: Final[Mapping[str, _Maker]] = MappingProxyType({"qwen": _qwen, "modal": _modal})
+class Deployment(Provider, Protocol):
+    """A provider that we run ourselves, with what only it can do: tell how it is."""
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """How far our clock is ahead of its; None before its first reply."""
+        ...
+
+    async def health(self) -> DeploymentHealth | Failure:
+        """How it is; asking can start a GPU, which is billed."""
+        ...
+
+    async def reach(self) -> int | Failure:
+        """The status of a question without a key, which costs nothing where proxy authorization is on."""
+        ...
+
+
+class _Maker(Protocol):
+    def __call__(
+        self, settings: Settings, *, account: str | None, references: References, clock: Clock
+    ) -> Provider: ...
 
 
 def open_provider(
@@ -56,19 +79,37 @@ def open_provider(
         account: Under which voices are remembered; default: as the settings say, else the host.
 
     Raises:
-        ConfigError: A setting it needs is missing or unusable; names the variable.
+        ConfigError: A setting it needs is missing or unusable, or its module was deleted; names what.
         UsageError: There is no such provider.
     """
+    return _maker(name)(settings, account=account, references=references, clock=clock)
+
+
+def open_qwen(settings: Settings, *, references: References, clock: Clock) -> "QwenProvider":
+    """The Qwen API with what only it can do: its account and its voices. Raises as `open_provider` does."""
+    from harness.providers.qwen import open_from
+
+    return open_from(settings, account=None, references=references, clock=clock)
+
+
+def open_modal(settings: Settings, *, references: References, clock: Clock) -> Deployment:
+    """The legacy path with what only it can do: its health. Raises as `open_provider` does."""
+    provider: Deployment = _maker("modal")(settings, account=None, references=references, clock=clock)  # type: ignore[assignment]
+    return provider
+
+
+def _maker(name: str) -> _Maker:
     if name not in PROVIDERS:
         raise UsageError(f"there is no provider {name!r}; valid are {', '.join(PROVIDERS)}")
-    return PROVIDERS[name](settings, account, references, clock)
-
-
-def open_qwen(settings: Settings, *, references: References, clock: Clock) -> QwenProvider:
-    """The Qwen API with what only it can do: its account and its voices. Raises as `open_provider` does."""
-    return _qwen(settings, None, references, clock)
-
-
-def open_modal(settings: Settings, *, references: References, clock: Clock) -> ModalProvider:
-    """The legacy path with what only it can do: its health. Raises as `open_provider` does."""
-    return _modal(settings, None, references, clock)
+    module, attribute = PROVIDERS[name].split(":")
+    try:
+        maker: _Maker = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        # Only its own module may be gone; that any other is missing is a fault of the installation, to be seen whole.
+        if error.name != module:
+            raise
+        raise ConfigError(
+            f"provider {name}: its module {module} was deleted, as after a retirement; "
+            f"unset CUTOVER_{name.upper()}__*, or bring the module back"
+        ) from None
+    return maker

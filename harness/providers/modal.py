@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from harness.clock import Clock
-from harness.config import ModalDialect, ModalSettings
+from harness.config import ModalDialect, ModalSettings, Settings
 from harness.errors import ConfigError
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses
@@ -29,7 +29,7 @@ from harness.providers.reply import Fault
 from harness.providers.retry import RetryPolicy
 from harness.speech import SpeechRequest, Voice
 
-__all__ = ["ModalProvider"]
+__all__ = ["ModalProvider", "open_from"]
 
 _TOKENS: Final = "x-vllm-omni-"  # headers such as x-vllm-omni-input-tokens (providers.md B3)
 
@@ -228,3 +228,14 @@ def _note(work: Work, draft: Draft) -> None:
         tokens |= work.stream.account
         draft.facts |= work.stream.facts()
     draft.facts |= {name: value for name, value in (facts | {"tokens": tokens or None}).items() if value is not None}
+
+
+def open_from(settings: Settings, *, account: str | None, references: References, clock: Clock) -> ModalProvider:
+    """The deployment that the settings name; it keeps no voices, so no account matters. Raises ConfigError."""
+    return ModalProvider(
+        settings.modal,
+        prices=PriceList.load(settings.prices),
+        references=references,
+        allow_hosts=settings.allow_hosts,
+        clock=clock,
+    )

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.clock import Clock
-from harness.config import QwenSettings
+from harness.config import QwenSettings, Settings
 from harness.errors import ConfigError, ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses, base_url
@@ -25,7 +25,7 @@ from harness.providers.voice_pool import PoolVoice
 from harness.providers.voices import VoiceRegistry
 from harness.speech import Operation, SpeechRequest, Voice, VoiceKind, billed_chars
 
-__all__ = ["QwenProvider"]
+__all__ = ["QwenProvider", "open_from"]
 
 
 class QwenProvider:
@@ -235,3 +235,16 @@ class QwenProvider:
             return Failure(kind=ErrorKind.BAD_RESPONSE, code=None, detail="the voice came without its preview")
         draft.replied(made.reply)
         return draft.accepted(made.preview, arrived_s=made.reply.ended_s)
+
+
+def open_from(settings: Settings, *, account: str | None, references: References, clock: Clock) -> QwenProvider:
+    """The API that the settings name; voices are remembered under `account`, if one is given. Raises ConfigError."""
+    qwen = settings.qwen if account is None else settings.qwen.model_copy(update={"account": account})
+    return QwenProvider(
+        qwen,
+        prices=PriceList.load(settings.prices),
+        references=references,
+        voices=VoiceRegistry(settings.home / "voices.jsonl"),
+        allow_hosts=settings.allow_hosts,
+        clock=clock,
+    )

@@ -19,7 +19,7 @@ _READY: Final = (Stage.FULL, Stage.RETIRED)
 STEPS: Final = (
     "cutover rollout retire --approved-by NAME      every operation goes to RETIRED; from here Qwen answers alone",
     "cutover rollout status                         read back that all three say retired",
-    "unset CUTOVER_MODAL__BASE_URL, __KEY, __SECRET and __API_KEY; restart the gateway",
+    "unset every CUTOVER_MODAL__… setting (addresses, key, secret); restart the gateway",
     "cutover doctor                                 modal is reported as not set, and nothing else is missing",
     "modal app list; modal app stop APP             the deployment stops and its GPUs are not billed any more",
     "modal volume list; modal volume delete VOLUME  recordings and models there, once docs/runbooks says they may go",

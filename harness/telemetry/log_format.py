@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
-__all__ = ["BoundedHandler", "JsonFormatter", "logging_to"]
+__all__ = ["BoundedHandler", "JsonFormatter", "dropped_lines", "logging_to"]
 
 _MAX_WAITING: Final = 10_000
 _DRAIN_S: Final = 3.0
@@ -109,3 +109,8 @@ def logging_to(
         listener.stop()
         root.handlers[:] = before
         root.setLevel(level_before)
+
+
+def dropped_lines() -> int:
+    """How many lines the handlers in force had no room for."""
+    return sum(each.dropped for each in logging.getLogger().handlers if isinstance(each, BoundedHandler))

@@ -13,7 +13,6 @@ from harness.config import Settings
 from harness.errors import CaptureError
 from harness.exchanges import Capture
 from harness.providers.base import References
-from harness.speech import Operation
 from replay.exporters.foreign import ExportFormat, render
 from replay.exporters.wire_requests import WireRequest, wire_request
 from replay.sources import read_captures
@@ -41,9 +40,7 @@ def export(captures: Path, format_: str, out: Path, base_url: str, with_recordin
     _write(out, render(ExportFormat(format_), pairs, base_url), replace=replace)
     click.echo(f"{out}: {pairs.written} requests, {pairs.left_out} clones left out for want of a recording that may go")
     if pairs.silenced:
-        click.echo(
-            f"  {pairs.silenced} clones go without the words they were to say: the convention has no place for them"
-        )
+        click.echo(f"  {pairs.silenced} clones go without the words they were to say: they are too long for a header")
     click.echo(_next(ExportFormat(format_), out), err=True)
 
 
@@ -62,7 +59,7 @@ class _Pairs:
                 self.left_out += 1
                 continue
             self.written += 1
-            self.silenced += capture.request.operation is Operation.CLONE and capture.request.text != ""
+            self.silenced += request.is_silenced
             yield capture, request
 
 

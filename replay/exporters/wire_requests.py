@@ -1,22 +1,25 @@
-"""A capture as the HTTP request that a caller in the field's convention would send (providers.md B3, design.md 8).
+"""A capture as the HTTP request that a caller of our gateway would send (providers.md B3, design.md 8).
 
-What the convention has no word for (session, segment, consent to a recording that does not go along) stays behind.
+What the gateway has no word for goes in a header of our own, which every server passes over and our import reads;
+what that does not hold (session, segment, consent to a recording that does not go along) stays behind.
 """
 
 import base64
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from harness.capture import capture_to_json
 from harness.errors import StoreError
 from harness.exchanges import Capture
+from harness.gateway.formats import AudioFormat
 from harness.providers.base import References
-from harness.speech import Operation, VoiceKind
+from harness.speech import LANGUAGES, Operation, VoiceKind
+from replay.importers.capture_header import CAPTURE_HEADER, MAX_VALUE_CHARS, packed
 
 __all__ = ["WireRequest", "wire_request"]
 
-_MIMES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg", "m4a": "audio/mp4", "flac": "audio/flac", "ogg": "audio/ogg"}
+_USUAL_RATE_HZ: Final = 24_000  # what an import takes for granted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,92 +28,111 @@ class WireRequest:
 
     path: str
     body: bytes
+    beside: str  # what the body has no word for, as our own header takes it; empty where there is nothing
+    is_silenced: bool = False  # a clone's words to say were too many for the header, and stay behind
 
     @property
     def headers(self) -> dict[str, str]:
         """What goes with the body; never a key."""
-        return {"Content-Type": "application/json", "Content-Length": str(len(self.body))}
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(self.body))}
+        return headers | ({CAPTURE_HEADER: self.beside} if self.beside else {})
+
+
+class _Parts(NamedTuple):
+    body: dict[str, Any]
+    beside: dict[str, Any]
 
 
 def wire_request(capture: Capture, references: References | None = None) -> WireRequest | None:
-    """The request; None for a clone whose recording may not or cannot go along.
+    """The request; None for a clone whose recording may not or cannot go along, or without a transcript.
 
     Args:
         capture: What to ask for.
         references: Where recordings lie; None keeps them at home. One goes along, decrypted, only with consent.
     """
-    request = capture.request
-    match request.operation:
+    match capture.request.operation:
         case Operation.GENERATE:
-            return _request("/v1/audio/speech", _speech(capture, references))
+            return _request("/v1/audio/speech", capture, _speech(capture, references))
         case Operation.DESIGN:
-            return _request("/v1/voices/design", _design(capture))
+            return _request("/v1/voices/design", capture, _design(capture))
         case Operation.CLONE:
-            body = _clone(capture, references)
-            return _request("/v1/voices/clone", body) if body else None
+            parts = _clone(capture, references)
+            return _request("/v1/voices/clone", capture, parts) if parts else None
 
 
-def _request(path: str, body: dict[str, Any]) -> WireRequest:
-    told = {name: value for name, value in body.items() if value is not None}
-    return WireRequest(path=path, body=json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode())
+def _request(path: str, capture: Capture, parts: _Parts) -> WireRequest:
+    language, beside = capture.request.language, {**parts.beside, "user": capture.user_key}
+    (parts.body if language in LANGUAGES else beside)["language"] = language
+    told = _without_none(beside)
+    value = packed(told) if told else ""
+    is_silenced = len(value) > MAX_VALUE_CHARS and "spoken_text" in told
+    if is_silenced:
+        value = packed({name: each for name, each in told.items() if name != "spoken_text"})
+    body = json.dumps(_without_none(parts.body), ensure_ascii=False, separators=(",", ":")).encode()
+    return WireRequest(path=path, body=body, beside=value, is_silenced=is_silenced)
 
 
-def _speech(capture: Capture, references: References | None) -> dict[str, Any]:
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _shape(capture: Capture, *, takes_format: bool) -> _Parts:
+    """Format and rate: in the body where the gateway takes them, beside it else; what is usual is not told."""
+    request = capture.request
+    taken = takes_format and request.response_format in list(AudioFormat)
+    beside = {"sample_rate": request.sample_rate_hz if request.sample_rate_hz != _USUAL_RATE_HZ else None}
+    if taken:
+        return _Parts({"response_format": request.response_format}, beside)
+    return _Parts({}, beside | {"response_format": request.response_format})
+
+
+def _speech(capture: Capture, references: References | None) -> _Parts:
     request, voice = capture.request, capture.request.voice
-    audio = _audio(capture, references)
-    return {
+    shape = _shape(capture, takes_format=True)
+    # The gateway finds the recording by the voice; an import, by its hash.
+    reference = voice.reference if _audio(capture, references) else None
+    body = {
         "input": request.text,
         "voice": voice.id,
-        "language": request.language,
         "instructions": request.instructions,
-        "response_format": request.response_format,
-        "sample_rate": request.sample_rate_hz,
         "stream": True if request.stream else None,
+    }
+    beside = {
         "task_type": None if voice.kind is VoiceKind.PRESET else "Base",
-        "ref_audio": audio,
-        "ref_text": voice.reference.transcript if audio and voice.reference else None,
-        "user": capture.user_key,
+        "ref_sha256": reference.sha256 if reference else None,
+        "ref_text": reference.transcript if reference else None,
     }
+    return _Parts(body | shape.body, beside | shape.beside)
 
 
-def _design(capture: Capture) -> dict[str, Any]:
+def _design(capture: Capture) -> _Parts:
     request = capture.request
-    return {
-        "name": request.voice.id,
-        "description": request.voice.description,
-        "preview_text": request.text,
-        "language": request.language,
-        "response_format": request.response_format,
-        "sample_rate": request.sample_rate_hz,
-        "user": capture.user_key,
-    }
+    body = {"description": request.voice.description, "preview_text": request.text}
+    return _Parts(body, {"name": request.voice.id} | _shape(capture, takes_format=False).beside)
 
 
-def _clone(capture: Capture, references: References | None) -> dict[str, Any] | None:
+def _clone(capture: Capture, references: References | None) -> _Parts | None:
     audio, reference = _audio(capture, references), capture.request.voice.reference
-    if audio is None or reference is None:
+    if audio is None or reference is None or not (reference.transcript or "").strip():
         return None
-    return {
-        "name": capture.request.voice.id,
-        "reference_audio": audio,
+    body = {
+        "audio": audio,
         "transcript": reference.transcript,
-        "language": capture.request.language,
         "consent": json.loads(capture_to_json(capture))["consent"],
-        "user": capture.user_key,
     }
+    return _Parts(body, {"name": capture.request.voice.id, "spoken_text": capture.request.text or None})
 
 
 def _audio(capture: Capture, references: References | None) -> str | None:
-    """The recording as a data URL; None where there is none, none here, or no consent."""
+    """The recording in base64; None where there is none, none here, or no consent."""
     reference = capture.request.voice.reference
     if reference is None or references is None or capture.consent is None:
         return None
     path = references.find(reference.sha256)
     if path is None:
         return None
-    extension = path.suffix.removeprefix(".")
     try:
-        audio = references.get(reference.sha256, extension)
+        audio = references.get(reference.sha256, path.suffix.removeprefix("."))
     except StoreError:
         return None
-    return f"data:{_MIMES.get(extension, 'audio/wav')};base64,{base64.b64encode(audio).decode()}"
+    return base64.b64encode(audio).decode()

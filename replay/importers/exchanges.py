@@ -39,6 +39,7 @@ class HttpExchange:
     content_type: str
     body: bytes
     wants_sse: bool = False  # by the header that DashScope takes for it
+    beside: str = ""  # our own header, as an export of captures carries it
     reply: HttpReply | None = None
     first_byte_s: float | None = None  # from sending the request to the first byte of the reply
     total_s: float | None = None  # … to the last

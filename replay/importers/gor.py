@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from replay.importers.capture_header import CAPTURE_HEADER
 from replay.importers.exchanges import HttpExchange, HttpReply
 from replay.importers.gor_records import GorRecord
 from replay.importers.http_message import RequestLine, read_body, read_head, request_line, status_of
@@ -59,6 +60,7 @@ class _Request(NamedTuple):
     content_type: str
     body: bytes
     wants_sse: bool
+    beside: str
 
 
 def _request(record: GorRecord, wanted: Wanted) -> _Request | LeftOut:
@@ -76,6 +78,7 @@ def _request(record: GorRecord, wanted: Wanted) -> _Request | LeftOut:
             head.fields.get("content-type", ""),
             read_body(head, record.data),
             head.fields.get("x-dashscope-sse", "").lower() == "enable",
+            head.fields.get(CAPTURE_HEADER.lower(), ""),
         )
     except LeftOut as reason:
         return reason
@@ -169,6 +172,7 @@ def _exchange(
         content_type=request.content_type,
         body=request.body,
         wants_sse=request.wants_sse,
+        beside=request.beside,
         reply=reply,
         first_byte_s=first_byte_s,
         total_s=total_s,

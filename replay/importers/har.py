@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from harness.errors import ErrorKind
+from replay.importers.capture_header import CAPTURE_HEADER
 from replay.importers.exchanges import HttpExchange, HttpReply, SocketMessage
 from replay.importers.http_message import RequestLine
 from replay.importers.json_body import load_object
@@ -87,7 +88,8 @@ def _exchange(number: int, entry: dict[str, Any], wanted: Callable[[RequestLine]
         messages=tuple(_messages(entry)),
         content_type=_text(post.get("mimeType")),
         body=_body(request, post) if has_body else b"",
-        wants_sse=_wants_sse(request),
+        wants_sse=_field(request, "x-dashscope-sse").lower() == "enable",
+        beside=_field(request, CAPTURE_HEADER.lower()),
         reply=reply,
         first_byte_s=_first_byte_s(entry) if reply.status else None,
         total_s=_seconds(entry.get("time")),
@@ -129,14 +131,14 @@ def _request_line(request: dict[str, Any]) -> RequestLine:
     return RequestLine(_text(request.get("method")), host, url.path, url.query)
 
 
-def _wants_sse(request: dict[str, Any]) -> bool:
-    """Whether DashScope's header for streaming is there; of all fields only this one is read."""
+def _field(request: dict[str, Any], wanted: str) -> str:
+    """A header, by its name in lower case; empty where it is not there. No field is read but those asked for."""
     for field in _list(request, "headers"):
         match field:
             case {"name": str(name), "value": str(value)} | [str(name), str(value)]:  # Slack exports pairs
-                if name.lower() == "x-dashscope-sse":
-                    return value.lower() == "enable"
-    return False
+                if name.lower() == wanted:
+                    return value
+    return ""
 
 
 def _body(request: dict[str, Any], post: dict[str, Any]) -> bytes:

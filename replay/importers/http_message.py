@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from replay.importers.capture_header import CAPTURE_HEADER
 from replay.importers.records import Unusable
 from replay.importers.unpacking import MAX_RECORD_BYTES
 
@@ -27,6 +28,7 @@ __all__ = [
 
 WANTED: Final = frozenset(
     {"host", "content-type", "content-length", "content-encoding", "transfer-encoding", "x-dashscope-sse"}
+    | {CAPTURE_HEADER.lower()}
 )
 MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_INTERIM: Final = 4

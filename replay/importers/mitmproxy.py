@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from replay.importers.capture_header import CAPTURE_HEADER
 from replay.importers.exchanges import HttpExchange, HttpReply, SocketMessage
 from replay.importers.http_message import RequestLine, uncoded
 from replay.importers.records import ForeignFormat, LeftOut, Skipped, Unusable
@@ -95,6 +96,7 @@ def _speech_exchange(flow: Fields, request: Fields, line: RequestLine) -> HttpEx
         content_type=headers.get("content-type", ""),
         body=uncoded(content, headers.get("content-encoding", "")),
         wants_sse=headers.get("x-dashscope-sse", "").lower() == "enable",
+        beside=headers.get(CAPTURE_HEADER.lower(), ""),
         reply=_reply(reply) if reply else None,
         first_byte_s=_between(sent, first),
         total_s=_between(started, last),
@@ -128,7 +130,7 @@ def _reply(response: Fields) -> HttpReply:
 
 
 def _wanted_fields(message: Fields) -> dict[str, str]:
-    """The three fields that tell what the body is; no other is looked at."""
+    """The few fields that tell what the body is; no other is looked at."""
     found: dict[str, str] = {}
     headers = message.get("headers")
     for field in headers if isinstance(headers, list) else ():
@@ -138,7 +140,7 @@ def _wanted_fields(message: Fields) -> dict[str, str]:
     return found
 
 
-_WANTED: Final = frozenset({b"content-type", b"content-encoding", b"x-dashscope-sse"})
+_WANTED: Final = frozenset({b"content-type", b"content-encoding", b"x-dashscope-sse", CAPTURE_HEADER.lower().encode()})
 
 
 def _latin(value: Value) -> str:

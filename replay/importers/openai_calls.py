@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from replay.importers.call_parts import base_call, in_known_voice, learned_voice, named_by, required, spoken_preview
+from replay.importers.capture_header import unpacked
 from replay.importers.exchanges import HttpExchange
 from replay.importers.json_body import load_object, text_at
 from replay.importers.languages import iso_code
@@ -24,7 +25,7 @@ _NAME: Final = ("name", "voice", "voice_id", "id")
 
 def speech(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
     """`POST /v1/audio/speech`."""
-    body = load_object(exchange.body)
+    body = _told(exchange)
     text = required(text_at(body, "input"), "input")
     if body.get("speed") not in (None, 1, 1.0):
         raise Unusable('a "speed" cannot be expressed in a capture')
@@ -53,6 +54,11 @@ def speech(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
     return in_known_voice(call, voices)
 
 
+def _told(exchange: HttpExchange) -> dict[str, Any]:
+    """The body, and what our own export tells beside it; the body is believed first."""
+    return unpacked(exchange.beside) | load_object(exchange.body)
+
+
 def _designed(exchange: HttpExchange, body: dict[str, Any], voices: VoiceBook, **shape: Any) -> SpeechCall:
     description = required(text_at(body, "instructions"), "instructions")
     preview = spoken_preview(exchange.reply)
@@ -76,7 +82,8 @@ def _inline(body: dict[str, Any]) -> Recording | None:
     recording = inline_recording(value)
     if value and recording is None:
         raise Unusable("the reference audio is not in the request, only its address is")
-    return recording
+    sha256 = text_at(body, "ref_sha256")
+    return Recording(sha256, lambda: None) if recording is None and sha256 else recording
 
 
 def _voice_name(body: dict[str, Any]) -> str | None:
@@ -101,7 +108,7 @@ def clone_voice(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
         exchange,
         PROVIDER,
         operation="clone",
-        text="",
+        text=text_at(fields, "spoken_text") or "",
         language=iso_code(text_at(fields, "language")),
         voice_kind="clone",
         voice_id=_made_voice(exchange) or name or named_by(recording),
@@ -116,7 +123,7 @@ def clone_voice(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
 
 def _upload(exchange: HttpExchange) -> tuple[dict[str, Any], Recording | None]:
     if not exchange.content_type.lower().startswith("multipart/form-data"):
-        fields = load_object(exchange.body)
+        fields = _told(exchange)
         return fields, inline_recording(text_at(fields, *_AUDIO))
     form = read_form(exchange.body, exchange.content_type)
     audio: Part | None = next((form.pop(name) for name in _AUDIO if name in form), None)
@@ -132,7 +139,7 @@ def _consent(value: object) -> Mapping[str, object] | None:
 
 def design_voice(exchange: HttpExchange, voices: VoiceBook) -> SpeechCall:
     """`POST /v1/voices/design`."""
-    body = load_object(exchange.body)
+    body = _told(exchange)
     description = required(text_at(body, "description", "voice_prompt", "instructions"), "description")
     text = required(text_at(body, "preview_text", "input", "text"), "preview_text")
     name, preview = text_at(body, *_NAME), spoken_preview(exchange.reply)

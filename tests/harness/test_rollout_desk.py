@@ -69,7 +69,7 @@ def test_a_drills_caller_falls_into_the_share(home: Path, share: int) -> None:
 
     name = desk._caller_within(share)
 
-    key = caller_key(open_keys(desk.settings).key(IDENTITY_KEY), "key", name)
+    key = caller_key(open_keys(desk.settings).key(IDENTITY_KEY), name)
     assert bucket_of("t-1", key) < share
     with pytest.raises(UsageError, match="--local"):
         desk._caller_within(0)

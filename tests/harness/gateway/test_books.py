@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from harness.clock import FakeClock
 from harness.emulators.audio import encode_wav
@@ -19,10 +20,11 @@ from harness.rollout.spool import Spool, stored_outcomes
 from harness.routing.breaker import BreakerRules, Phase
 from harness.routing.breakers import Breakers
 from harness.speech import Operation
+from harness.store.journal import read_journal
 from harness.telemetry.metrics import Metrics
 from tests.builders import NOON, an_exchange
 from tests.gateways import running_gateway
-from tests.journeys import a_journey
+from tests.journeys import SLOWNESS, a_journey
 
 
 def outcomes(home: Path) -> list[LiveOutcome]:
@@ -67,6 +69,7 @@ async def test_silence_is_heard(tmp_path: Path) -> None:
         rules=load_rules().audio,
         clock=clock,
         process="0",
+        slowness=SLOWNESS,
     ) as books:
         books.close(answered, journey)
     spool.close()
@@ -116,3 +119,50 @@ async def test_real_requests_become_captures(tmp_path: Path) -> None:
 
     lines = [line for file in (tmp_path / "captures").glob("*.jsonl*") for line in file.read_text().splitlines()]
     assert len(lines) == 1
+
+
+async def test_slow_calls_are_written_down_and_open_the_breaker(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, slow_s_generate=1e-6) as world:
+        for _ in range(20):
+            await world.speak()
+
+    told = outcomes(tmp_path)
+    assert {each.slow for each in told} == {True}
+    assert [each.change for each in told if each.change] == ["opened"]
+    assert {each.lane for each in told} == {Lane.CANDIDATE, Lane.CONTROL}
+
+
+async def test_what_failed_in_both_lanes_is_kept_too(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        world.qwen.script.load({"faults": [{"fault": "unavailable", "times": 1}]})
+        world.modal.script.load({"faults": [{"fault": "app-error", "times": 1}]})
+        status, _, _ = await world.speak()
+        counts = world.gateway.shadow.counts
+        async with asyncio.timeout(5):
+            while not counts.kept:
+                await asyncio.sleep(0.01)
+
+    (journal,) = (tmp_path / "runs").glob("*/journal.jsonl")
+    rows = [record["row"] for record in read_journal(journal).records if record["type"] == "result"]
+    assert status == 503
+    assert {(row["lane"], row["outcome"] == "ok") for row in rows} == {("candidate", False), ("control", False)}
+
+
+async def test_a_caller_who_leaves_is_no_evidence(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        world.qwen.script.load({"faults": [{"fault": "hang-before", "times": 1}]})
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.15):
+                await world.speak()
+
+        assert world.gateway.shadow.counts.offered == 0
+
+
+async def test_a_callers_429_slows_copies_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_gateway(tmp_path) as world:
+        throttled: list[Lane] = []
+        monkeypatch.setattr(world.gateway.shadow, "note_throttled", throttled.append)
+        world.qwen.script.load({"faults": [{"fault": "throttling", "times": 1}]})
+        await world.speak()
+
+    assert throttled == [Lane.CANDIDATE]

@@ -4,8 +4,10 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
+from harness.capturing.identities import Pseudonyms
 from harness.clock import FakeClock
 from harness.config import GatewaySettings, LimitSettings, Settings
+from harness.errors import UsageError
 from harness.gateway.caller_file import add_key, remove_key
 from harness.gateway.callers import Caller, Callers, callers_path, open_callers
 from harness.gateway.refusals import Refused
@@ -103,7 +105,23 @@ def test_a_token_names_its_caller_who_is_never_one_of_the_file(path: Path, clock
     by_token, by_key = callers.identify(bearer(token)), callers.identify(bearer(key))
 
     assert by_token.name == by_key.name == "app"
-    assert by_token.key != by_key.key
+    assert by_token.key == Pseudonyms(IDENTITY).of("user", "token:app")
+    assert by_key.key == Pseudonyms(IDENTITY).of("user", "app")
+
+
+@pytest.mark.parametrize("name", ["token:app", "hmac:" + "0" * 32])
+def test_no_name_in_the_file_is_one_of_a_token_or_a_pseudonym(path: Path, name: str) -> None:
+    with pytest.raises(UsageError):
+        add_key(path, name, now=NOON)
+
+
+def test_a_token_that_names_a_pseudonym_does_not_become_its_owner(path: Path, clock: FakeClock) -> None:
+    _, key = add_key(path, "app", now=NOON)
+    callers = opened(path, clock, Tokens(clock=clock, secret=SECRET))
+    owner = callers.identify(bearer(key))
+    token = jwt.encode({"sub": owner.key, "exp": clock.now().timestamp() + 60}, SECRET, "HS256")
+
+    assert callers.identify(bearer(token)).key != owner.key
 
 
 def test_a_token_nobody_signed_is_answered_401(path: Path, clock: FakeClock) -> None:

@@ -196,3 +196,24 @@ async def test_legacy_is_never_answered_for_by_qwen() -> None:
 
     assert isinstance(result, Failure)
     assert not qwen.sent
+
+
+@pytest.mark.parametrize("mode", [Mode.QWEN, Mode.LEGACY])
+async def test_a_lane_that_nobody_set_up_is_as_one_that_is_down(mode: Mode) -> None:
+    clock, switch = SystemClock(), Switch()
+    router = a_router(mode=mode, switch=switch, clock=clock)
+    dispatcher = a_dispatcher({}, router=router, switch=switch, clock=clock)
+    journey = a_journey()
+
+    assert (await dispatcher.answer(journey), journey.calls) == (None, [])
+
+
+async def test_a_failure_is_told_where_no_legacy_is_left() -> None:
+    clock, switch = SystemClock(), Switch()
+    router = a_router(switch=switch, clock=clock)
+    dispatcher = a_dispatcher({Lane.CANDIDATE: failing("qwen")}, router=router, switch=switch, clock=clock)
+
+    result = await dispatcher.answer(a_journey())
+
+    assert isinstance(result, Failure)
+    assert result.kind is ErrorKind.OVERLOADED

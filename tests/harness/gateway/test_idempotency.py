@@ -237,3 +237,72 @@ def test_two_processes_make_one_voice(tmp_path: Path) -> None:
         process.join(30)
 
     assert len(bodies) == 1
+
+
+async def test_a_stream_that_was_whole_is_given_back(kept: Idempotency) -> None:
+    answer = Answer(status=200, body=b"audio", content_type="audio/pcm")
+    async with kept.streaming(a_caller(), "k", "f") as turn:
+        assert turn.kept is None
+        turn.whole(answer)
+
+    async with kept.streaming(a_caller(), "k", "f") as again, kept.streaming(a_caller("other"), "k", "f") as others:
+        assert (again.kept, others.kept) == (answer, None)
+
+
+async def test_a_stream_that_said_nothing_of_its_end_uses_its_key_up(kept: Idempotency, clock: FakeClock) -> None:
+    with pytest.raises(TimeoutError):
+        async with kept.streaming(a_caller(), "k", "f"):
+            raise TimeoutError
+
+    with pytest.raises(Refused, match="new key") as refused:
+        async with kept.streaming(a_caller(), "k", "f"):
+            pass
+    assert refused.value.status == 409
+    clock.advance(101.0)
+    async with kept.streaming(a_caller(), "k", "f") as turn:
+        assert turn.kept is None
+
+
+async def test_a_stream_of_which_nothing_was_sent_may_be_tried_again(kept: Idempotency) -> None:
+    async with kept.streaming(a_caller(), "k", "f") as turn:
+        turn.nothing_sent()
+
+    async with kept.streaming(a_caller(), "k", "f") as again:
+        assert again.kept is None
+
+
+async def test_the_second_stream_of_a_key_waits_for_the_first(kept: Idempotency) -> None:
+    told = asyncio.Event()
+
+    async def second() -> Answer | None:
+        told.set()
+        async with kept.streaming(a_caller(), "k", "f") as turn:
+            return turn.kept
+
+    answer = Answer(status=200, body=b"audio", content_type="audio/pcm")
+    async with asyncio.TaskGroup() as group, kept.streaming(a_caller(), "k", "f") as turn:
+        waiting = group.create_task(second())
+        await told.wait()
+        turn.whole(answer)
+        assert not waiting.done()
+
+    assert waiting.result() == answer
+
+
+async def test_a_key_is_for_one_request_streamed_or_not(kept: Idempotency) -> None:
+    await kept.once(a_caller(), "k", "f", Work())
+
+    with pytest.raises(Refused) as refused:
+        async with kept.streaming(a_caller(), "k", "g"):
+            pass
+
+    assert refused.value.status == 422
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "\n", "a b", "ë"])
+async def test_a_streams_key_must_be_usable_too(kept: Idempotency, key: str) -> None:
+    with pytest.raises(Refused) as refused:
+        async with kept.streaming(a_caller(), key, "f"):
+            pass
+
+    assert refused.value.status == 400

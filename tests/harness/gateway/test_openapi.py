@@ -18,3 +18,10 @@ def test_the_schema_of_a_body_is_the_model_that_checks_it() -> None:
 
     assert set(schema["properties"]) == set(SpeechBody.model_fields)
     assert schema["additionalProperties"] is False
+
+
+def test_the_key_against_paying_twice_says_what_becomes_of_streams() -> None:
+    (key,) = openapi_document()["paths"]["/v1/audio/speech"]["post"]["parameters"]
+
+    assert "broke off" in key["description"]
+    assert "409" in key["description"]

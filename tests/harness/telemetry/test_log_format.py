@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.telemetry.log_format import BoundedHandler, JsonFormatter, logging_to
+from harness.telemetry.log_format import BoundedHandler, JsonFormatter, dropped_lines, logging_to
 
 log = logging.getLogger("tests.of.lines")
 
@@ -113,3 +113,11 @@ def test_a_field_that_is_no_json_is_written_as_words(value: object) -> None:
     record = logging.makeLogRecord({"msg": "m", "field": value})
 
     assert "field" in json.loads(JsonFormatter().format(record))
+
+
+def test_what_the_handlers_in_force_dropped_is_counted() -> None:
+    with logging_to(io.StringIO()) as handler:
+        assert dropped_lines() == 0
+        handler.dropped = 3
+        assert dropped_lines() == 3
+    assert dropped_lines() == 0

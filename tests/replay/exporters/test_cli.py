@@ -71,7 +71,7 @@ def test_clones_that_lose_their_words_are_told(tmp_path: Path) -> None:
     voice = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="Hi."))
     path = tmp_path / "captures.jsonl"
     with path.open("w") as file:
-        for name, text in (("a", "Say this."), ("b", "")):
+        for name, text in (("a", "Say this. " * 700), ("b", "Say this.")):
             request = a_request(text, operation=Operation.CLONE, voice=voice)
             file.write(capture_to_json(a_capture(name, request=request, consent=consent)) + "\n")
 

@@ -18,6 +18,7 @@ from harness.exchanges import OK, Capture, Consent, Observed
 from harness.speech import LANGUAGES, Operation, Reference, SpeechRequest, Voice, VoiceKind
 from replay.exporters.foreign import ExportFormat, render
 from replay.exporters.wire_requests import wire_request
+from replay.importers.capture_header import packed
 from replay.importers.formats import Format, read_files
 from replay.importers.records import LeftOut
 from replay.sanitising.call_sanitiser import CallSanitiser
@@ -70,7 +71,9 @@ def captures(draw: st.DrawFn) -> Capture:
     is_clone = operation is Operation.CLONE
     request = SpeechRequest(
         operation=operation,
-        text="" if is_clone else draw(TEXTS | st.just("\n🐵🙈🙉\n1 abc 123\nPOST / HTTP/1.1\r\n\r\n")),
+        text=draw(st.just("") | TEXTS)
+        if is_clone
+        else draw(TEXTS | st.just("\n🐵🙈🙉\n1 abc 123\nPOST / HTTP/1.1\r\n\r\n")),
         language=draw(st.sampled_from([*LANGUAGES, None])),
         voice=voice,
         instructions=draw(st.none() | TEXTS) if kind is VoiceKind.PRESET else None,
@@ -131,7 +134,10 @@ def test_vegeta_reads_one_target_a_line() -> None:
 
     assert len(lines) == 2
     assert (target["method"], target["url"]) == ("POST", f"{URL}/v1/audio/speech")
-    assert target["header"] == {"Content-Type": ["application/json"]}
+    assert target["header"] == {
+        "Content-Type": ["application/json"],
+        "X-Cutover-Capture": [packed({"user": "hmac:user-1"})],
+    }
     assert json.loads(base64.b64decode(target["body"]))["input"] == "Good morning."
 
 
