@@ -74,6 +74,8 @@ def test_a_pick_takes_it_along_encrypted_and_a_purge_takes_it_away(tmp_path: Pat
 
 def test_an_export_lets_it_out_only_when_told_to(tmp_path: Path, captures: Path) -> None:
     plain, with_audio = tmp_path / "a.har", tmp_path / "b.har"
+    # Only a request that makes the voice carries its recording; one that speaks with it names the voice.
+    captures.write_text(captures.read_text().replace('"operation":"generate"', '"operation":"clone"'))
 
     type_capture(tmp_path, "export", captures, "--format", "har", "--out", plain)
     type_capture(tmp_path, "export", captures, "--format", "har", "--out", with_audio, "--with-recordings")

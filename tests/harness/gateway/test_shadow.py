@@ -32,11 +32,14 @@ def ledgers(home: Path) -> list[Ledger]:
     return [seal(run) for run in list_runs(home)]
 
 
+TURN_S = 0.01  # how finely these tests see time: a call may leave one turn after it was let out
+
+
 async def until(done: Callable[[], bool], clock: FakeClock) -> None:
     deadline = time.monotonic() + 10
     while not done():
         assert time.monotonic() < deadline, "it never happened"
-        await clock.sleep(0.01)
+        await clock.sleep(TURN_S)
         await asyncio.sleep(0.001)  # disk work runs in threads, in real time
 
 
@@ -212,7 +215,7 @@ async def test_copies_keep_to_their_share_and_slow_down_at_a_429(tmp_path: Path,
         await all_done(shadow, clock)
 
     gaps = [after - before for before, after in zip(qwen.sent_at_s, qwen.sent_at_s[1:], strict=False)]
-    assert gaps[0] >= 1.0
+    assert gaps[0] >= 1.0 - 1.5 * TURN_S
     assert gaps == sorted(gaps)
     assert gaps[-1] > 1.9
 
