@@ -52,13 +52,14 @@ def kill_again_and_again(
         longest_s: A command lives at most this long before it is killed, while kills are left.
     """
     moments, aftermath = random.Random(seed), Aftermath()
+    longest = dict.fromkeys(("replay", "extract", "verdict"), longest_s)
     home = Path(environment["CUTOVER_HOME"])
     while sum(aftermath.kills.values()) < kills:
         # A new seed is a new plan, so a run that ended is followed by another one.
         replay = ["replay", DEMO, "--limit", str(captures), "--seed", str(moments.randrange(10**6))]
         confirm = json.loads(cutover([*replay, "--json"], environment).stdout)["confirm"]
         for command in ([*replay, "--live", "--budget", "500", "--confirm", confirm], ["extract"], ["verdict"]):
-            _run_through(command, environment, aftermath, kills, moments, longest_s)
+            _run_through(command, environment, aftermath, kills, moments, longest)
         run = list_runs(home)[-1]
         ledger = _ledger(run)
         # A voice is asked for again when nobody knows whether it was made; whether it was then made twice, the
@@ -97,7 +98,7 @@ def _run_through(
     aftermath: Aftermath,
     kills: int,
     moments: random.Random,
-    longest_s: float,
+    longest: dict[str, float],
 ) -> None:
     """Give the command again and again until it ends by itself."""
     home = Path(environment["CUTOVER_HOME"])
@@ -111,8 +112,9 @@ def _run_through(
         )
         armed = here < KILLS_A_COMMAND and sum(aftermath.kills.values()) < kills
         before = _answers(home)
+        began_s = time.monotonic()
         try:
-            _, said = process.communicate(timeout=moments.uniform(0.3, longest_s) if armed else 120)
+            _, said = process.communicate(timeout=moments.uniform(0.3, longest[command[0]]) if armed else 120)
         except subprocess.TimeoutExpired:
             before = _answers(home)
             process.kill()
@@ -121,6 +123,8 @@ def _run_through(
             aftermath.kills[command[0]] += 1
             aftermath.lost += len(before - _answers(home))
             continue
+        if here == 0:  # it was through before its moment came: next time the moment comes earlier
+            longest[command[0]] = max(0.3, min(longest[command[0]], 0.9 * (time.monotonic() - began_s)))
         aftermath.lost += len(before - _answers(home))
         if process.returncode not in (0, 1, 3, 4):
             aftermath.refused += 1
