@@ -90,22 +90,30 @@ async def test_the_kill_switch_stops_qwen_with_the_next_request(tmp_path: Path) 
 async def test_under_load_at_most_the_calls_under_way_reach_qwen_after_the_kill(tmp_path: Path) -> None:
     modal = ModalOptions(containers=100)
     async with running_gateway(tmp_path, modal=modal) as world:
-        stop = asyncio.Event()
+        callers, stop = 8, asyncio.Event()
+        answered = [0] * callers
 
-        async def keep_asking() -> None:
+        async def keep_asking(caller: int) -> None:
             while not stop.is_set():
                 status, _, _ = await world.speak("Go.")
                 assert status == 200
+                answered[caller] += 1
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(8):
-                group.create_task(keep_asking())
-            await asyncio.sleep(0.3)
+        async def everybody_is_answered(more: int) -> None:
+            """Return when every caller has had `more` further answers, however slow the machine is."""
+            goal = [have + more for have in answered]
+            while any(have < wanted for have, wanted in zip(answered, goal, strict=True)):
+                await asyncio.sleep(0.01)
+
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            for caller in range(callers):
+                group.create_task(keep_asking(caller))
+            await everybody_is_answered(2)
             kill_file(tmp_path).touch()
             # What was sent before is counted by the stand-in when it is answered.
-            await asyncio.sleep(0.2)
+            await everybody_is_answered(1)
             asked = world.asked(world.qwen)
-            await asyncio.sleep(0.3)
+            await everybody_is_answered(3)
             stop.set()
 
         assert asked > 0
