@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+# What the tests leave behind. Not below the project, where it would be taken for a part of it, and searched by git.
+LEFT ?= $(or $(TMPDIR),/tmp)/cutover-tests-$(shell id -u)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check dashboard screenshots lock clean
+.PHONY: help setup demo test lint check gate dashboard screenshots lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/' | expand -t 20
@@ -21,8 +23,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## the whole loop on stand-in providers, from captures to a verdict
 	@$(BIN)/cutover demo
 
-test: $(STAMP) ## the tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## the tests, then a search for their keys in all that they left behind
+	rm -rf "$(LEFT)" && mkdir -p "$(LEFT)"
+	status=0; $(BIN)/python -m pytest --basetemp="$(LEFT)/files" --junitxml="$(LEFT)/report.xml" \
+		-o junit_logging=all -o junit_log_passing_tests=true -o tmp_path_retention_policy=all || status=$$?; \
+	$(BIN)/python -m tests.canary_search "$(LEFT)" && exit $$status
 
 lint: $(STAMP) ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -32,11 +37,15 @@ lint: $(STAMP) ## format, lint, types, layers
 
 check: lint test ## lint and test
 
+gate: $(STAMP) ## the security gate, and its record for the rollout
+	@$(BIN)/cutover gate run
+
 dashboard: $(STAMP) ## the dashboard on the runs of this folder
 	@$(BIN)/cutover dashboard
 
-screenshots: $(STAMP) ## docs/dashboard.png from the latest run, in real Chromium
-	$(BIN)/python scripts/screenshot_dashboard.py
+screenshots: $(STAMP) ## docs/dashboard.png from the latest run and docs/rollout.png from a staged outage, in real Chromium
+	$(BIN)/python -m scripts.screenshot_dashboard
+	$(BIN)/python -m scripts.screenshot_dashboard --page rollout --staged --full
 
 lock: $(STAMP) ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra demo --universal --python-version 3.11 \

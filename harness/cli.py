@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "doctor": Entry("harness.doctor_cli:doctor", "Check whether a live run could begin."),
     "voices": Entry("harness.voices_cli:voices", "List the voices that replays made, and clear them away."),
     "rollout": Entry("harness.rollout_cli:rollout", "Where the rollout stands; every step forward or back."),
+    "gate": Entry("harness.gate_cli:gate", "The security gate: its checks, a record of them, and its test of itself."),
     "callers": Entry("harness.callers_cli:callers", "Give API keys for the gateway out, and take them back."),
     "emulate": Entry("harness.emulators.cli:emulate", "Run a stand-in provider as a server."),
 }

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -109,6 +109,7 @@ class Settings(BaseSettings):
         _refuse_unknown_variables(os.environ)
         try:
             settings = cls()
+            _refuse_open_keys(_toml_file())
         except ValidationError as error:
             raise ConfigError(_first_problem(error)) from None
         except tomllib.TOMLDecodeError as error:
@@ -124,6 +125,26 @@ def _toml_file() -> Path:
     """`cutover.toml` of the working folder, else of the project."""
     here = Path("cutover.toml")
     return here if here.exists() else PROJECT / "cutover.toml"
+
+
+def _refuse_open_keys(path: Path) -> None:
+    """Stop at a settings file that holds a key and that others can read."""
+    if not path.exists() or not path.stat().st_mode & 0o077:
+        return
+    held = _held_keys(Settings, tomllib.loads(path.read_text(encoding="utf-8")))
+    if held:
+        raise ConfigError(f"{path}: holds {held[0]}, and others can read it; run: chmod 600 {path}")
+
+
+def _held_keys(model: type[BaseModel], table: Mapping[str, Any]) -> list[str]:
+    """Names of the keys that are set in a table of settings."""
+    found: list[str] = []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += [f"{name}.{key}" for key in _held_keys(field.annotation, table.get(name, {}))]
+        elif name in table and SecretStr in get_args(field.annotation):
+            found.append(name)
+    return found
 
 
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ from harness.config import Settings
 from harness.errors import UsageError
 from harness.rollout.backtest import Backtest, backtest
 from harness.rollout.drill_book import DrillBook, DrillKind
-from harness.rollout.evidence import Drill, Evidence
+from harness.rollout.evidence import Evidence
 from harness.rollout.gathering import Words
 from harness.rollout.places import drills_file, spool_folder, state_folder
 from harness.rollout.review import Action, Ruling, review
@@ -53,7 +53,12 @@ def _words(command: F) -> F:
     for option in (
         click.option("--signed-by", metavar="NAME", help="The decision-maker who signs (50 % to 100 %)."),
         click.option("--tickets-reviewed-by", metavar="NAME", help="Who looked at support tickets (50 % to 100 %)."),
-        click.option("--security-gate-passed", is_flag=True, default=None, help="The security gate passed."),
+        click.option(
+            "--security-gate",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="The record of `cutover gate run` that speaks for it [default: the newest below CUTOVER_HOME].",
+        ),
     ):
         command = option(command)
     return command
@@ -197,19 +202,18 @@ def unkill() -> int:
 @click.option("--local", is_flag=True, help="On stand-ins and a gateway of its own; before the first canary.")
 @click.option("--url", help="The gateway to rehearse on [default: by the settings].")
 @click.option("--voice", default="Ryan", show_default=True, help="A voice that both providers know.")
-@click.option("--load-passed", metavar="TEXT", help="Only write down that legacy carried the whole load, and how.")
+@click.option("--load", "load_run", metavar="RUN", help="Judge this replay instead: did legacy carry all callers?")
+@click.option("--per-minute", type=click.IntRange(1), help="With --load: how many  [default: as the spool knows].")
 @_who
-def drill(local: bool, url: str | None, voice: str, load_passed: str | None, who: str) -> int:
+def drill(local: bool, url: str | None, voice: str, load_run: str | None, per_minute: int | None, who: str) -> int:
     """Throw the kill switch under traffic, see everybody answered and nobody by Qwen, and lift it again.
 
-    Takes less than a minute. On a gateway that serves callers they get legacy for some seconds.
+    Takes less than a minute. On a gateway that serves callers they get legacy for some seconds. With --load nothing is
+    sent: a replay with legacy in its lanes, at the pace of the busiest minute, is the drill.
     """
     desk = Desk.open()
-    kind = DrillKind.LOAD if load_passed else DrillKind.ROLLBACK
-    if load_passed:
-        done = Drill(at=desk.clock.now(), passed=True, detail=load_passed)
-    else:
-        done = desk.drill(url, local=local, voice=voice, who=who)
+    kind = DrillKind.LOAD if load_run else DrillKind.ROLLBACK
+    done = desk.load_drill(load_run, per_minute) if load_run else desk.drill(url, local=local, voice=voice, who=who)
     DrillBook(drills_file(desk.settings.home), clock=desk.clock).add(kind, done, who=who)
     click.echo(f"{'passed' if done.passed else 'FAILED'}: {done.detail}")
     return 0 if done.passed else 1

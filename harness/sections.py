@@ -98,6 +98,7 @@ class QwenSettings(_Section):
     read_timeout_s: float = 60.0  # the longest silence between two chunks
     deadline_s: float = 120.0  # for all attempts together
     max_attempts: Annotated[int, Field(ge=1)] = 3
+    retry_share: Annotated[float, Field(ge=0, le=1)] = 0.2  # retries by first call, over all requests; three are free
     max_reply_bytes: int = 64 * 1024 * 1024
     quota: QuotaSettings = QuotaSettings()  # 180 a minute by providers.md A8
     budget_usd_per_day: Annotated[float, Field(ge=0)] | None = None  # of all replays under home together, here
@@ -138,6 +139,9 @@ class ModalSettings(_Section):
     region: str = "us-east"
     model: str = "Qwen3-TTS-12Hz-1.7B-Base"
     gpu: str = "A10G"  # the row of data/prices.toml that its seconds cost
+    # Beside its GPU a container is billed for these, the larger of reserved and used; 0 leaves them out of our bill.
+    cpu_cores: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # physical ones
+    memory_gib: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     price_factor: Annotated[float, Field(gt=0)] = 1.0  # 1.25 to 2.5 outside Modal's default regions (B5)
     scaledown_window_s: Annotated[float, Field(ge=0)] = 300.0  # how long a GPU goes on without work, and is billed
     dialect: ModalDialect = ModalDialect.ENDPOINTS
@@ -149,6 +153,7 @@ class ModalSettings(_Section):
     read_timeout_s: float = 160.0  # a request is held for up to 150 s before the 303
     deadline_s: float = 600.0
     max_attempts: Annotated[int, Field(ge=1)] = 2
+    retry_share: Annotated[float, Field(ge=0, le=1)] = 0.2  # retries by first call, over all requests; three are free
     max_redirects: int = 30
     max_reply_bytes: int = 64 * 1024 * 1024
     quota: OwnQuotaSettings = OwnQuotaSettings()
@@ -207,6 +212,7 @@ class ShadowSettings(_Section):
     concurrency: Annotated[int, Field(gt=0)] = 8
     deadline_s: Annotated[float, Field(gt=0)] = 60.0
     budget_usd_per_day: Annotated[float, Field(ge=0)] = 5.0  # what copies may cost; 0: none are sent
+    keep_days: Annotated[int, Field(ge=1)] = 30  # shadow and canary runs hold texts unmasked, and go after that
 
 
 class CaptureSettings(_Section):

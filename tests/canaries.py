@@ -1,18 +1,56 @@
-"""Secrets made to be found again, and a search for them in whatever a program has left behind."""
+"""Secrets made to be found again, and a search for them in whatever a program has left behind.
+
+Every key that a test gives to a client, a stand-in or a gateway is one of these, so that one search over all that a run
+of the suite leaves behind (tests/canary_search.py) says whether any of them came to light. Each begins with what its
+provider's keys begin with, then MARK, then letters that base64, a URL and JSON write differently.
+"""
 
 import base64
+import contextlib
+import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Final
 from urllib.parse import quote, quote_plus
 
+import duckdb
 import zstandard
 
+from harness.errors import StoreError
 from harness.store.database import open_db
 
-__all__ = ["Canary", "Sighting", "contents", "sightings"]
+__all__ = [
+    "ADMIN_TOKEN",
+    "GITHUB_TOKEN",
+    "JWT_SECRET",
+    "MARK",
+    "MODAL_KEY",
+    "MODAL_SECRET",
+    "QWEN_KEY",
+    "SIGNATURE",
+    "VLLM_KEY",
+    "WEBHOOK_PATH",
+    "Canary",
+    "Sighting",
+    "contents",
+    "sightings",
+]
 
+MARK: Final = "KaNaRyKey"  # in no other word; ends at the twelfth letter of a key, by which keys are told apart
+QWEN_KEY: Final = "sk-KaNaRyKey+7/one=0123456789abcdef"
+MODAL_KEY: Final = "wk-KaNaRyKey+7/two=0123456789abcdef"
+MODAL_SECRET: Final = "ws-KaNaRyKey+7/three=0123456789abcde"
+VLLM_KEY: Final = "vl-KaNaRyKey+7/four=0123456789abcde"
+ADMIN_TOKEN: Final = "ad-KaNaRyKey+7/five=0123456789abcde"
+JWT_SECRET: Final = "jw-KaNaRyKey+7/six=0123456789abcdef"
+GITHUB_TOKEN: Final = "gh-KaNaRyKey+7/seven=0123456789abcd"
+WEBHOOK_PATH: Final = "hook/KaNaRyKey-eight-0123456789abcdef"
+SIGNATURE: Final = "si-KaNaRyKey+7/nine=0123456789abcde="
+
+_MOST_BYTES: Final = 256 * 1024 * 1024  # of one packed file: some that tests make would fill any memory
 _SHOWN = 12  # characters that would tell a key apart from others (reliability.md S8-02)
 
 
@@ -71,16 +109,26 @@ def sightings(canaries: Iterable[Canary], places: Iterable[tuple[str, bytes]]) -
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every file below `folder` by its name, and what it says once unpacked: a packed one would hide anything."""
     for path in sorted(folder.rglob("*")):
-        if not path.is_file():
-            continue
-        name = str(path.relative_to(folder))
-        yield f"the name {name}", name.encode()
-        yield name, path.read_bytes()
-        if path.suffix == ".zst":
-            with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as reader:
-                yield f"{name}, unpacked", reader.read()
-        if path.suffix == ".duckdb":
-            yield f"{name}, its rows", _rows(path)
+        if path.is_file() and not path.is_symlink():
+            name = str(path.relative_to(folder))
+            yield f"the name {name}", name.encode()
+            yield name, path.read_bytes()
+            yield from ((f"{name}, {how}", data) for how, data in _unpacked(path))
+
+
+def _unpacked(path: Path) -> Iterator[tuple[str, bytes]]:
+    """What is inside; nothing of a file that is damaged, as tests make them: its bytes were looked at already."""
+    if path.suffix in (".zst", ".gz"):
+        with path.open("rb") as packed, contextlib.suppress(zstandard.ZstdError, OSError, EOFError, zlib.error):
+            opened = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else _zst(packed)
+            yield "unpacked", opened.read(_MOST_BYTES)
+    if path.suffix == ".duckdb":
+        with contextlib.suppress(StoreError, duckdb.Error):
+            yield "its rows", _rows(path)
+
+
+def _zst(packed: BinaryIO) -> zstandard.ZstdDecompressionReader:
+    return zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
 
 
 def _rows(path: Path) -> bytes:

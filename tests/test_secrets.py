@@ -17,21 +17,36 @@ import pytest
 import zstandard
 from pydantic import SecretStr
 
+from harness.capture import capture_to_json
 from harness.config import PROJECT, Settings
 from harness.emulators.qwen_results import Results
-from tests.canaries import Canary, Sighting, contents, sightings
+from harness.exchanges import Consent
+from harness.speech import Operation, Reference, VoiceKind
+from harness.store.blobs import BlobStore
+from tests.builders import a_capture, a_request, a_voice
+from tests.canaries import (
+    MODAL_KEY,
+    MODAL_SECRET,
+    QWEN_KEY,
+    SIGNATURE,
+    VLLM_KEY,
+    Canary,
+    Sighting,
+    contents,
+    sightings,
+)
 from tests.faulted import VIVIAN, Case, a_modal_bench, a_qwen_bench, request_of
+from tests.harness.providers.stubs import a_wav
 from tests.standins import cutover, running_standins
 from tests.test_faults_modal import CASES as MODAL_CASES
 from tests.test_faults_qwen import CASES as QWEN_CASES
 
 DEMO = str(PROJECT / "data" / "demo" / "captures.jsonl.zst")
-QWEN = Canary("the Qwen key", "sk-KaNaRy+7/one=0123456789abcdef")
-MODAL_KEY = Canary("the Modal key", "wk-KaNaRy+7/three=0123456789abcd")
-MODAL_SECRET = Canary("the Modal secret", "as-KaNaRy+7/four=0123456789abcde")
-VLLM_KEY = Canary("the key of vLLM", "vl-KaNaRy+7/five=0123456789abcde")
-SIGNATURE = Canary("the signature of an address", "SiGnEd+7/audio/address/0123456789ab=")
-KEYS = (QWEN, MODAL_KEY, MODAL_SECRET, VLLM_KEY)
+QWEN = Canary("the Qwen key", QWEN_KEY)
+OTHER = Canary("the Modal key", MODAL_KEY)
+KEYS = (QWEN, OTHER, Canary("the Modal secret", MODAL_SECRET), Canary("the key of vLLM", VLLM_KEY))
+SIGNED_WITH = Canary("the signature of an address", SIGNATURE)
+CONSENT = Consent(scope=("replay", "clone:qwen"), region=None, expires_at=None, evidence=None)
 # The stand-in signs with a secret of its own; that a signed address was kept shows by what surrounds a signature.
 SIGNED = tuple(Canary("a signed address", text) for text in ("&OSSAccessKeyId=STANDIN", "&Signature=", "?Expires="))
 TROUBLE = [
@@ -44,25 +59,26 @@ TROUBLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    "dressed",
-    [
-        QWEN.value,
-        f"Authorization: Bearer {QWEN.value}",
-        base64.b64encode(QWEN.value.encode()).decode(),
-        base64.b64encode(f"user:{QWEN.value}!".encode()).decode(),
-        base64.urlsafe_b64encode(f"xy{QWEN.value}z".encode()).decode(),
-        QWEN.value.encode().hex(),
-        "sk-KaNaRy%2B7%2Fone%3D0123456789abcdef",
-        json.dumps(QWEN.value),
-        QWEN.value[:12] + "…",
-    ],
-)
+DRESSED = {
+    "raw": QWEN_KEY,
+    "in a header": f"Authorization: Bearer {QWEN_KEY}",
+    "base64": base64.b64encode(QWEN_KEY.encode()).decode(),
+    "inside base64": base64.b64encode(f"user:{QWEN_KEY}!".encode()).decode(),
+    "inside url-safe base64": base64.urlsafe_b64encode(f"xy{QWEN_KEY}z".encode()).decode(),
+    "hex": QWEN_KEY.encode().hex(),
+    "url-quoted": "sk-KaNaRyKey%2B7%2Fone%3D0123456789abcdef",
+    "JSON": json.dumps(QWEN_KEY),
+    "its beginning": QWEN_KEY[:12] + "…",
+}
+
+
+# By their names: a parameter that is no other's name would stand in every report, as a key that got out.
+@pytest.mark.parametrize("dressed", DRESSED.values(), ids=DRESSED.keys())
 def test_the_search_finds_a_key_in_all_its_clothes(dressed: str, tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text(f"before {dressed} after")
 
     assert sightings([QWEN], contents(tmp_path))
-    assert not sightings([MODAL_KEY], contents(tmp_path))
+    assert not sightings([OTHER], contents(tmp_path))
 
 
 def test_the_search_looks_into_what_is_packed(tmp_path: Path) -> None:
@@ -77,10 +93,10 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     home.mkdir()
     with running_standins(home, "--time-scale", "0.002") as found:
         yield found | {
-            "CUTOVER_QWEN__API_KEY": QWEN.value,
-            "CUTOVER_MODAL__KEY": MODAL_KEY.value,
-            "CUTOVER_MODAL__SECRET": MODAL_SECRET.value,
-            "CUTOVER_MODAL__API_KEY": VLLM_KEY.value,
+            "CUTOVER_QWEN__API_KEY": QWEN_KEY,
+            "CUTOVER_MODAL__KEY": MODAL_KEY,
+            "CUTOVER_MODAL__SECRET": MODAL_SECRET,
+            "CUTOVER_MODAL__API_KEY": VLLM_KEY,
         }
 
 
@@ -111,12 +127,47 @@ def test_commands_leave_no_key_and_no_signed_address_behind(environment: dict[st
     assert sightings([*KEYS, *SIGNED], places) == []
 
 
+@pytest.fixture
+def captures(tmp_path: Path) -> Path:
+    """A capture of every operation, one of them streamed."""
+    sha256 = BlobStore(tmp_path / "audio").put(a_wav(5.0), "wav")
+    anna = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna."))
+    requests = [
+        a_request("A first sentence."),
+        a_request("A second sentence.", voice=anna),
+        a_request("A third one.", operation=Operation.CLONE, voice=anna),
+        a_request("A fourth one.", operation=Operation.DESIGN),
+        a_request("A streamed one.", stream=True),
+    ]
+    lines = [capture_to_json(a_capture(f"c{n}", request=each, consent=CONSENT)) for n, each in enumerate(requests)]
+    path = tmp_path / "captures.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_no_operation_leaves_a_key_behind_and_neither_does_a_provider_that_is_away(
+    environment: dict[str, str], captures: Path
+) -> None:
+    plan = json.loads(cutover(["replay", str(captures), "--json"], environment).stdout)
+    live = ["replay", str(captures), "--live", "--budget", "5", "--confirm", plan["confirm"], "--json"]
+    said = [cutover(live, environment)]
+    environment["CUTOVER_QWEN__BASE_URL"] = "http://127.0.0.1:9"  # a failure talks more than a success
+    said.append(cutover(["doctor"], environment))
+
+    assert [result.returncode for result in said] == [0, 4], [result.stderr for result in said]
+    assert json.loads(said[0].stdout)["lanes"]["candidate"]["outcomes"] == {"ok": 5}
+    places = list(contents(Path(environment["CUTOVER_HOME"])))
+    assert {"journal.jsonl", "run.duckdb", "voices.jsonl"} <= {Path(name).name for name, _ in places}
+    places += [("output", f"{result.stdout}{result.stderr}".encode()) for result in said]
+    assert sightings([*KEYS, *SIGNED], places) == []
+
+
 @pytest.mark.parametrize("provider", ["qwen", "modal"])
 async def test_no_fault_brings_a_key_or_a_signed_address_to_light(
     provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(Results, "_sign", lambda *_: SIGNATURE.value)
+    monkeypatch.setattr(Results, "_sign", lambda *_: SIGNATURE)
     told: list[tuple[str, bytes]] = []
     for parameters in QWEN_CASES if provider == "qwen" else MODAL_CASES:
         case: Case = parameters.values[0]
@@ -130,7 +181,7 @@ async def test_no_fault_brings_a_key_or_a_signed_address_to_light(
 
     assert len(told) > 60
     assert caplog.records
-    assert sightings([*KEYS, SIGNATURE], told) == []
+    assert sightings([*KEYS, SIGNED_WITH], told) == []
 
 
 async def test_a_crash_of_our_own_shows_no_key_in_its_traceback(tmp_path: Path) -> None:
@@ -154,7 +205,7 @@ async def test_a_crash_of_our_own_shows_no_key_in_its_traceback(tmp_path: Path) 
 
 def test_settings_that_are_printed_hide_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUTOVER_QWEN__API_KEY", QWEN.value)
-    monkeypatch.setenv("CUTOVER_MODAL__SECRET", MODAL_SECRET.value)
+    monkeypatch.setenv("CUTOVER_MODAL__SECRET", MODAL_SECRET)
     settings = Settings.load()
 
     shown = f"{settings!r} {settings} {settings.model_dump_json()} {settings.model_dump()}"
@@ -166,7 +217,7 @@ def _benched(provider: str, case: Case) -> tuple[Any, Any, dict[str, SecretStr]]
     if provider == "qwen":
         return a_qwen_bench, request_of(case), {"api_key": SecretStr(QWEN.value)}
     keys = {"key": MODAL_KEY, "secret": MODAL_SECRET, "api_key": VLLM_KEY}
-    secrets = {name: SecretStr(canary.value) for name, canary in keys.items()}
+    secrets = {name: SecretStr(value) for name, value in keys.items()}
     return a_modal_bench, request_of(case, voice=VIVIAN), secrets
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from harness.judgement import Verdict
 
-__all__ = ["Drill", "Evidence", "LiveEvidence", "Share"]
+__all__ = ["Drill", "Evidence", "LiveEvidence", "SecurityGate", "Share"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,16 @@ class Drill:
     at: datetime  # UTC
     passed: bool
     detail: str  # "last Qwen request 3 ms after the switch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityGate:
+    """A record of the security gate, held against what runs here."""
+
+    record: str  # its file
+    digest: str | None  # None where it could not be read
+    at: datetime | None  # UTC, when that run ended
+    shortfalls: tuple[str, ...]  # why it does not count; empty when it does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +70,7 @@ class Evidence:
     noise_healthy: bool | None  # legacy against itself reads as it used to: the ruler did not move
     rollback_drill: Drill | None
     load_drill: Drill | None  # legacy under the whole load
-    security_gate_passed: bool | None
+    security_gate: SecurityGate | None
     spend_cap_set: bool
     approved_by: str | None
     live: LiveEvidence | None = None

@@ -11,6 +11,7 @@ from harness.config import Settings
 from harness.errors import StoreError
 from harness.rollout.drill_book import DrillBook, DrillKind
 from harness.rollout.evidence import Evidence, LiveEvidence
+from harness.rollout.gate_evidence import gate_evidence
 from harness.rollout.live_figures import LiveFigures, figures_of
 from harness.rollout.outcomes import LiveOutcome
 from harness.rollout.places import drills_file
@@ -34,7 +35,7 @@ class Words:
     tickets_reviewed_by: str | None = None
     signed_by: str | None = None
     legacy_healthy: bool | None = None
-    security_gate_passed: bool | None = None
+    security_gate: Path | None = None  # a record of the gate; None takes the newest under the home
 
 
 def gather(
@@ -75,7 +76,7 @@ def gather(
         noise_healthy=noise_is_healthy(of_epoch, operation),
         rollback_drill=drills.last(DrillKind.ROLLBACK),
         load_drill=drills.last(DrillKind.LOAD),
-        security_gate_passed=words.security_gate_passed,
+        security_gate=gate_evidence(settings.home, words.security_gate, rules=rules.security, now=clock.now()),
         spend_cap_set=rules.spend.has_caps,
         approved_by=words.approved_by,
         live=_live(settings, operation, rollout, figures, runs) if rollout.stage is not Stage.SHADOW else None,

@@ -103,8 +103,10 @@ def _shadow_verdict(rollout: Rollout, evidence: Evidence, now: datetime) -> Iter
 
 
 def _safety(rollout: Rollout, evidence: Evidence, now: datetime) -> Iterator[str]:
-    if not evidence.security_gate_passed:
-        yield "the security gate did not pass"
+    if evidence.security_gate is None:
+        yield "the security gate was not run; cutover gate run"
+    else:
+        yield from (f"the security gate: {shortfall}" for shortfall in evidence.security_gate.shortfalls)
     if not evidence.spend_cap_set:
         yield "no cap on spending is set"
 

@@ -14,7 +14,17 @@ from harness.rollout.trip import TripAction
 from harness.routing.breaker import BreakerRules
 from harness.routing.cusum import CusumRule
 
-__all__ = ["DEFAULT_RULES", "AudioRules", "BurnRules", "BurnWindow", "Rules", "SpendRules", "StageRules", "load_rules"]
+__all__ = [
+    "DEFAULT_RULES",
+    "AudioRules",
+    "BurnRules",
+    "BurnWindow",
+    "Rules",
+    "SecurityRules",
+    "SpendRules",
+    "StageRules",
+    "load_rules",
+]
 
 DEFAULT_RULES: Final = PROJECT / "data" / "rollout.toml"
 
@@ -81,6 +91,13 @@ class AudioRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityRules:
+    """What a record of the security gate must be to count."""
+
+    max_age_d: float = 7.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """All of them."""
 
@@ -89,6 +106,7 @@ class Rules:
     burn: BurnRules
     spend: SpendRules
     audio: AudioRules
+    security: SecurityRules = SecurityRules()  # so that a file from before the gate is still read
 
 
 def load_rules(path: Path = DEFAULT_RULES) -> Rules:
