@@ -44,6 +44,7 @@ class LegAdmission:
         self._has_place = has_place
         self._open: dict[PaidCall, str] = {}  # call → its id in journal and budget
         self._calls = 0
+        self._latest: PaidCall | None = None
         self.admitted_at: datetime | None = None  # the first time
         self.admitted_s: float | None = None  # the same, by the monotonic clock
         self.own_wait_s = 0.0  # what calls after the first waited here
@@ -56,12 +57,7 @@ class LegAdmission:
             BudgetExceeded: It could cost more than is left, or nobody knows what it costs.
         """
         began_s = self._clock.monotonic()
-        if self._calls:
-            await self._follow_up()
-        else:
-            async with self._switch.abandoning():
-                if not self._has_place:
-                    await self._quota.admit()
+        await (self._follow_up(call, self._latest) if self._latest else self._begin())
         # Ids go on where an earlier try of the same leg stopped: the time makes them differ.
         call_id = f"{self._leg}#{self._clock.now():%Y%m%dT%H%M%S%f}.{self._calls}"
         self._budget.reserve(call_id, provider=call.provider, worst_microusd=call.worst_microusd)
@@ -89,11 +85,23 @@ class LegAdmission:
         else:
             self.admitted_at, self.admitted_s = self._clock.now(), self._clock.monotonic()
         self._calls += 1
+        self._latest = call
 
-    async def _follow_up(self) -> None:
-        """Let what was begun be finished: stopped half-way, the voice it paid for would be paid for again."""
+    async def _begin(self) -> None:
+        """Wait for a place in the quota, unless the leg has one."""
+        if self._has_place:
+            self._switch.refuse_when_pulled()
+            return
+        async with self._switch.abandoning():
+            await self._quota.admit()
+
+    async def _follow_up(self, call: PaidCall, latest: PaidCall) -> None:
+        """Let what was begun be finished: stopped half-way, the voice it paid for would be paid for again.
+
+        In an emergency only what speaks in a voice that was just made: that clone is under way. Another attempt is not.
+        """
         await self._quota.admit()
-        if emergency := self._switch.emergency():
+        if call.purpose == latest.purpose and (emergency := self._switch.emergency()):
             raise NotAdmitted(emergency)
 
     def settle(self, call: PaidCall, microusd: int | None) -> None:

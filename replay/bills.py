@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from harness.config import ModalSettings, QwenSettings
 from harness.exchanges import Capture
+from harness.providers.container_rate import ContainerRate
 from harness.providers.gpu_time import idle_seconds
 from harness.providers.pricing import PriceList
 from harness.providers.qwen_terms import model_for
@@ -54,16 +55,16 @@ def modal_bill(captures: Sequence[Capture], settings: ModalSettings, prices: Pri
         for capture in captures
         if capture.observed and capture.observed.total_s is not None
     ]
-    basis = f"{len(calls)} of {len(captures)} captures by observed seconds of {settings.gpu}"
+    rate = ContainerRate(settings, prices)
+    basis = f"{len(calls)} of {len(captures)} captures by observed seconds of {rate.words}"
     if len(calls) < len(captures):
         return Bill(None, None, basis)
     busy_s = sum(ended_s - began_s for began_s, ended_s in calls)
     idle_s, starts = idle_seconds(calls, window_s=settings.scaledown_window_s)
 
-    def usd(gpu_s: float) -> float | None:
-        factored_s = gpu_s * settings.price_factor
-        microusd = prices.microusd("modal", settings.region, settings.gpu, "gpu_s", factored_s)
-        return None if microusd is None else microusd / 1e6
-
     words = f"{basis}, {busy_s:,.0f} s busy and {idle_s:,.0f} s idle after {starts} starts"
-    return Bill(usd(busy_s), usd(busy_s + idle_s), words)
+    return Bill(_usd(rate.microusd(busy_s)), _usd(rate.microusd(busy_s + idle_s)), words)
+
+
+def _usd(microusd: int | None) -> float | None:
+    return None if microusd is None else microusd / 1e6

@@ -174,19 +174,25 @@ def _require_consent_to_spend(opened: Session, budget: float | None, confirm: st
 
 
 async def _send(opened: Session, replay: AbstractAsyncContextManager[Replay], *, as_json: bool) -> int:
-    async with replay as running:
-        with heeding_signals(lambda: _ask_to_stop(running)):
-            ledger = await running.run()
-    seal(opened.run)
-    click.echo(summary_json(opened.run, ledger) if as_json else summary_text(opened.run, ledger))
-    refused = sum(counts[ErrorKind.BUDGET] for counts in ledger.outcomes().values())
+    stopped_because = await _run(replay)
+    balance = seal(opened.run)
+    click.echo(summary_json(opened.run, balance) if as_json else summary_text(opened.run, balance))
+    refused = sum(counts[ErrorKind.BUDGET] for counts in balance.outcomes().values())
     if refused:
         click.echo(f"{refused} legs had no room in a budget; the same command with more of it sends them.", err=True)
-    if running.stopped_because:
-        click.echo(f"Stopped early: {running.stopped_because}. The same command goes on from here.", err=True)
-        return INTERRUPTED if running.stopped_because == _ASKED else INCOMPLETE
+    if stopped_because:
+        click.echo(f"Stopped early: {stopped_because}. The same command goes on from here.", err=True)
+        return INTERRUPTED if stopped_because == _ASKED else INCOMPLETE
     click.echo(f"Next: cutover extract {opened.run.id}", err=True)
     return SENT_ALL
+
+
+async def _run(replay: AbstractAsyncContextManager[Replay]) -> str | None:
+    """Why it was stopped early; None when it was not. Nothing of the replay outlives it: sealing needs the room."""
+    async with replay as running:
+        with heeding_signals(lambda: _ask_to_stop(running)):
+            await running.run()
+        return running.stopped_because
 
 
 def _ask_to_stop(running: Replay) -> None:

@@ -33,7 +33,7 @@ class KillSwitch:
         return self._pulled or self.emergency()
 
     def emergency(self) -> str | None:
-        """Why not even what was begun may send another call: the file or the variable says so; None while it may."""
+        """Why not even what was begun may be tried again: the file or the variable says so; None while it may."""
         outside = self._outside.reason()
         if outside == KILL_VARIABLE:
             return f"{KILL_VARIABLE} is set; unset it to go on"
@@ -52,7 +52,7 @@ class KillSwitch:
         Raises:
             NotAdmitted: It was pulled, before or meanwhile.
         """
-        self._refuse_when_pulled()
+        self.refuse_when_pulled()
         try:
             async with asyncio.timeout(None) as waiting:
                 self._waiting.add(waiting)
@@ -61,11 +61,16 @@ class KillSwitch:
                 finally:
                     self._waiting.discard(waiting)
         except TimeoutError:
-            self._refuse_when_pulled()
+            self.refuse_when_pulled()
             raise
-        self._refuse_when_pulled()
+        self.refuse_when_pulled()
 
-    def _refuse_when_pulled(self) -> None:
+    def refuse_when_pulled(self) -> None:
+        """Return while something may be begun.
+
+        Raises:
+            NotAdmitted: The switch was pulled.
+        """
         pulled = self.reason()
         if pulled:
             raise NotAdmitted(pulled)

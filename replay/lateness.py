@@ -1,36 +1,26 @@
 """How late captures were started after they were due: what the schedule promised against what happened."""
 
-from array import array
+from replay.spread import Spread
 
-__all__ = ["Lateness", "quantile"]
+__all__ = ["Lateness"]
 
 
 class Lateness:
-    """Seconds between due and started, one number a capture; eight bytes each."""
+    """Seconds between due and started, one number a capture."""
 
     def __init__(self) -> None:
-        self._seconds = array("d")
+        self._seconds = Spread()
+        self._latest: float | None = None
 
     def add(self, seconds: float) -> None:
         """Note one capture in the order of the schedule."""
-        self._seconds.append(seconds)
+        self._seconds.add(seconds)
+        self._latest = seconds
 
     def __len__(self) -> int:
         return len(self._seconds)
 
     def summary(self) -> dict[str, float | None]:
         """`p50_s`, `p99_s` and `max_s` over all, `end_s` for the last: drift shows there. None without any."""
-        ordered = sorted(self._seconds)
-        return {
-            "p50_s": quantile(ordered, 0.50),
-            "p99_s": quantile(ordered, 0.99),
-            "max_s": ordered[-1] if ordered else None,
-            "end_s": self._seconds[-1] if self._seconds else None,
-        }
-
-
-def quantile(ordered: list[float], share: float) -> float | None:
-    """The smallest value that at least `share` of all do not exceed."""
-    if not ordered:
-        return None
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+        median_s, late_s, most_s = self._seconds.quantiles((0.50, 0.99, 1.0))
+        return {"p50_s": median_s, "p99_s": late_s, "max_s": most_s, "end_s": self._latest}

@@ -3,11 +3,15 @@
 A provider that counts other than we do makes every forecast wrong, so any difference is an alarm (providers.md A8).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["Metered", "metered"]
+
+_COUNTS: Final = ("told", "drifting", "reported_chars", "counted_chars", "voices_degraded", "gpu_calls")
+_GPU_SUMS: Final = ("busy_s", "marginal_usd", "fully_loaded_usd")  # of `gpu_cost`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,28 +58,32 @@ class Metered:
         return found
 
 
-def metered(rows: Iterable[Mapping[str, Any]]) -> Metered:
-    """The meters in the rows of `exchanges`."""
-    metadata = [row.get("metadata") or {} for row in rows]
-    told = [each for each in metadata if each.get("reported_chars") is not None and "tokens" not in each]
-    gpu = [each["gpu_cost"] for each in metadata if each.get("gpu_cost")]
+def metered(metadata: Iterable[Mapping[str, Any]]) -> Metered:
+    """The meters in column `metadata` of the rows of `exchanges`."""
+    counts: Counter[str] = Counter()
+    gpu: dict[str, float | None] = dict.fromkeys(_GPU_SUMS, 0.0)
+    for each in metadata:
+        counts["voices_degraded"] += each.get("fallback_mode") is True
+        reported = each.get("reported_chars")
+        if reported is not None and "tokens" not in each:
+            counts["told"] += 1
+            counts["drifting"] += reported != each["counted_chars"]
+            counts["reported_chars"] += reported
+            counts["counted_chars"] += each["counted_chars"]
+        if cost := each.get("gpu_cost"):
+            counts["gpu_calls"] += 1
+            gpu = {name: _sum(gpu[name], cost[name]) for name in _GPU_SUMS}
     return Metered(
-        told=len(told),
-        drifting=sum(each["reported_chars"] != each["counted_chars"] for each in told),
-        reported_chars=sum(each["reported_chars"] for each in told),
-        counted_chars=sum(each["counted_chars"] for each in told),
-        voices_degraded=sum(each.get("fallback_mode") is True for each in metadata),
-        gpu_calls=len(gpu),
-        gpu_busy_s=sum(each["busy_s"] for each in gpu),
-        gpu_marginal_usd=_sum(each["marginal_usd"] for each in gpu),
-        gpu_fully_loaded_usd=_sum(each["fully_loaded_usd"] for each in gpu),
+        **{name: counts[name] for name in _COUNTS},
+        gpu_busy_s=gpu["busy_s"] or 0.0,
+        gpu_marginal_usd=gpu["marginal_usd"],
+        gpu_fully_loaded_usd=gpu["fully_loaded_usd"],
     )
 
 
-def _sum(amounts: Iterable[float | None]) -> float | None:
-    """All of them together; None when one is unknown."""
-    known = list(amounts)
-    return None if any(amount is None for amount in known) else sum(amount for amount in known if amount is not None)
+def _sum(total: float | None, amount: float | None) -> float | None:
+    """Both together; None when one is unknown."""
+    return None if total is None or amount is None else total + amount
 
 
 def _usd(amount: float | None) -> str:

@@ -5,6 +5,7 @@ asyncio-throttle is the guard. Each throttle stands behind a lock: bare, every w
 """
 
 import asyncio
+import time
 from typing import Final
 
 from asyncio_throttle import Throttler  # type: ignore[attr-defined]  # exported, without saying so
@@ -23,6 +24,14 @@ _ONE_DECREASE_S: Final = 1.0
 _RAMP_FLOOR: Final = 0.05
 
 
+class _Window(Throttler):
+    """A throttle whose latest call can be dated anew: it may have waited for another window since it got its place."""
+
+    def stamp(self) -> None:
+        """Date the latest call now, by the throttle's own time."""
+        self._task_logs[-1] = time.monotonic()  # noqa: TID251 - what the throttle compares it with
+
+
 class Quota:
     """Admits calls to one provider in order, never above its rates in any window."""
 
@@ -30,8 +39,8 @@ class Quota:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._windows = (
-            (settings.per_minute * settings.share, 60.0, Throttler(rate_limit=1, period=60.0)),
-            (settings.per_second * settings.share, 1.0, Throttler(rate_limit=1, period=1.0)),
+            (settings.per_minute * settings.share, 60.0, _Window(rate_limit=1, period=60.0)),
+            (settings.per_second * settings.share, 1.0, _Window(rate_limit=1, period=1.0)),
         )
         self._lock = asyncio.Lock()
         self._began_s: float | None = None
@@ -50,6 +59,8 @@ class Quota:
                 for calls, period_s, throttler in self._windows:
                     self._set(throttler, calls, period_s)
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # ships no types
+                for _, _, throttler in self._windows:
+                    throttler.stamp()
         finally:
             self.waiting -= 1
             self.waited_s += self._clock.monotonic() - began_s
@@ -77,7 +88,7 @@ class Quota:
         ramped = 1.0 if not ramp_s else min(1.0, max(_RAMP_FLOOR, (now_s - self._began_s) / ramp_s))
         return recovered * ramped
 
-    def _set(self, throttler: Throttler, calls: float, period_s: float) -> None:
+    def _set(self, throttler: _Window, calls: float, period_s: float) -> None:
         """Allow `calls` a period, times the factor; below one, one call in a longer period."""
         allowed = calls * self.factor()
         throttler.rate_limit = max(1, int(allowed))

@@ -15,13 +15,14 @@ from typing import Final, NamedTuple
 
 from harness.capturing.consent import consent_problem
 from harness.clock import Clock
-from harness.errors import ErrorKind, NotAdmitted
+from harness.errors import ErrorKind, HarnessError, NotAdmitted
 from harness.exchanges import Capture, Cost, Exchange, Failure, Lane, Leg, Speech, Timing, Usage
 from harness.progress import ProgressReport
 from harness.providers.base import Deadline
 from harness.speech import billed_chars
+from harness.store.balance import Balance
 from harness.store.blobs import BlobStore
-from harness.store.ledger import Ledger
+from harness.store.grouped_blobs import GroupedBlobs
 from harness.store.logbook import Logbook
 from harness.store.rows import exchange_row
 from replay.admission import Admissions, LegAdmission
@@ -78,19 +79,35 @@ class Replay:
     tally: Tally = field(init=False)
     _admissions: Admissions = field(init=False)
     _voicing: Voicing = field(init=False)
+    _grouped: GroupedBlobs = field(init=False)
     _pacer: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.budget, self._quotas().values())
         self._admissions = Admissions(budget=self.budget, book=self.book, switch=self.switch, clock=self.clock)
         self._voicing = Voicing(book=self.book, admissions=self._admissions, clock=self.clock)
+        self._grouped = GroupedBlobs(self.blobs)
 
-    async def run(self) -> Ledger:
-        """Send all that is still to be sent and return the ledger.
+    async def run(self) -> Balance:
+        """Send all that is still to be sent and return what the journal adds up to.
 
         A call to `stop` ends it early: what is under way is finished, the rest stays to do.
+
+        Raises:
+            StoreError: What came back could not be kept, for want of space for example.
         """
         self._book_unknown()
+        try:
+            await self._send_everything()
+        except BaseExceptionGroup as several:
+            # Of all that broke at the same time, one sentence is enough for whoever has to mend it.
+            told = next(_own_faults(several), None)
+            raise (told or several) from None
+        self._note_pacing()
+        await self.book.commit()
+        return self.book.balance
+
+    async def _send_everything(self) -> None:
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
             if any(self._todo()):
@@ -98,9 +115,6 @@ class Replay:
             async with asyncio.TaskGroup() as sending:
                 self._pacer = sending.create_task(self._dispatch(sending))
             watch.cancel()
-        self._note_pacing()
-        await self.book.commit()
-        return self.book.ledger
 
     def stop(self, reason: str) -> None:
         """Send nothing new; what is under way is finished, what waits for quota is not sent."""
@@ -139,9 +153,9 @@ class Replay:
 
     def _book_unknown(self) -> None:
         """Legs that were sent and never answered count as spent, and are not sent again unasked."""
-        if self.resend_unknown:
+        unknown = self.book.balance.unknown
+        if self.resend_unknown or not unknown:
             return
-        unknown = self.book.ledger.unknown
         for entry in self.plan.entries():
             for leg in entry.legs:
                 if leg.key in unknown:
@@ -154,7 +168,7 @@ class Replay:
         """What still lacks an outcome, looked for as it goes on: no list of it is ever held."""
         for entry in self.plan.entries():
             legs = tuple(
-                leg for leg in entry.legs if self.book.ledger.is_open(leg.key, resend_unknown=self.resend_unknown)
+                leg for leg in entry.legs if self.book.balance.is_open(leg.key, resend_unknown=self.resend_unknown)
             )
             if legs:
                 yield PlanEntry(entry.capture, legs)
@@ -162,7 +176,7 @@ class Replay:
     async def _watch(self) -> None:
         """Stop soon after the kill switch, even while nothing is due, and let progress tell of time that passes."""
         while not (pulled := self.switch.reason()):
-            self.progress.advance(0, note=self.tally.line())
+            self.progress.advance(0, note=self.tally.line)
             await self.clock.sleep(_LOOK_EVERY_S)
         self.stop(pulled)
 
@@ -250,7 +264,7 @@ class Replay:
         if not isinstance(exchange.result, Speech):
             return None
         speech = exchange.result
-        return await asyncio.get_running_loop().run_in_executor(None, self.blobs.put, speech.audio, speech.extension)
+        return await self._grouped.put(speech.audio, speech.extension)
 
     def _keep(
         self,
@@ -275,7 +289,7 @@ class Replay:
     def _advance(self, exchange: Exchange) -> None:
         self.tally.in_flight -= 1
         self.tally.answered(exchange.outcome)
-        self.progress.advance(note=self.tally.line())
+        self.progress.advance(note=self.tally.line)
         if isinstance(exchange.result, Failure) and (reason := hopeless(exchange.provider, exchange.result)):
             self.stop(reason)
 
@@ -283,7 +297,7 @@ class Replay:
         """The exchange of a leg of which nothing, or nothing that is known, was sent."""
         route = self.routes[leg.lane]
         unknown = kind is ErrorKind.UNKNOWN_OUTCOME
-        worst = sum(call["microusd"] or 0 for call in self.book.ledger.calls.values() if call["leg"] == leg.key)
+        worst = self.book.balance.cost_of(leg.key)
         return Exchange(
             provider=route.provider.name,
             model=None,
@@ -295,3 +309,12 @@ class Replay:
             cost=Cost(microusd=worst if unknown else 0, basis="worst case" if unknown else "nothing was sent"),
             attempts=1 if unknown else 0,
         )
+
+
+def _own_faults(several: BaseExceptionGroup[BaseException]) -> Iterator[HarnessError]:
+    """Every error of a group, at any depth, that we have a sentence for."""
+    for error in several.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _own_faults(error)
+        elif isinstance(error, HarnessError):
+            yield error

@@ -7,6 +7,7 @@ import click
 from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import StoreError
+from harness.gateway.expiry import expire_live_runs, old_live_runs
 from harness.store.compact import leftovers, remove
 from harness.store.database import open_db
 from harness.store.runs import Run, audio_store, find_run, list_runs
@@ -73,9 +74,9 @@ def verify_(run: str, as_json: bool) -> int:
 def seal_(run: str) -> None:
     """Build the database of RUN anew from its journal, features and judgement."""
     found = find_run(Settings.load().home, run)
-    ledger = seal(found)
+    balance = seal(found)
     click.echo(str(found.database))
-    click.echo(f"{len(ledger.results)} of {len(ledger.planned)} legs. Next: cutover verdict {found.id}", err=True)
+    click.echo(f"{balance.answered} of {balance.legs} legs. Next: cutover verdict {found.id}", err=True)
 
 
 @runs.command("compact", epilog="Example: cutover runs compact --delete")
@@ -97,3 +98,26 @@ def compact_(delete: bool, as_json: bool) -> None:
     click.echo(f"{len(found)} files of {size_bytes / 1e6:.1f} MB {'deleted' if delete else 'found'}.")
     if found and not delete:
         click.echo("Next: cutover runs compact --delete", err=True)
+
+
+@runs.command("purge", epilog="Example: cutover runs purge --older-than 7 --delete")
+@click.option("--older-than", type=click.IntRange(1), metavar="DAYS", help="[default: gateway.shadow.keep_days]")
+@click.option("--delete", is_flag=True, help="Delete them; without it they are only shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
+def purge_(older_than: int | None, delete: bool, as_json: bool) -> None:
+    """Find shadow and canary runs that are old: they hold what callers said. The gateway deletes them by itself."""
+    settings, now = Settings.load(), SystemClock().now()
+    keep_days = older_than or settings.gateway.shadow.keep_days
+    if delete:
+        names, audios = expire_live_runs(settings.home, keep_days=keep_days, now=now)
+    else:
+        names, audios = [run.id for run in old_live_runs(settings.home, keep_days=keep_days, now=now)], 0
+    if as_json:
+        facts = {"schema": 1, "deleted": delete, "keep_days": keep_days, "runs": names, "audios": audios}
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for name in names:
+        click.echo(name)
+    click.echo(f"{len(names)} live runs older than {keep_days} days {'deleted' if delete else 'found'}.")
+    if names and not delete:
+        click.echo("Next: cutover runs purge --delete", err=True)

@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 
 from harness.capturing.keys import open_keys
 from harness.clock import Clock
-from harness.config import Settings
-from harness.errors import UsageError
+from harness.config import ModalSettings, Settings
+from harness.errors import ConfigError, UsageError
 from harness.exchanges import Lane
 from harness.progress import ProgressReport
 from harness.providers import open_provider
 from harness.providers.base import Provider
 from harness.providers.pricing import PriceList
-from harness.store.journal import read_journal
-from harness.store.ledger import Ledger
+from harness.store.balance import Balance
+from harness.store.journal import JournalFile
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
 from harness.store.runs import Run, audio_store, list_runs
@@ -38,8 +38,9 @@ from replay.runner import Replay
 from replay.shelf import CaptureShelf
 from replay.sources import CaptureFile, read_captures, select
 
-__all__ = ["Session", "open_session"]
+__all__ = ["Session", "open_session", "write_legs"]
 
+_SYNC_EVERY: Final = 1_000  # captures of a plan, about a megabyte of journal
 _NO_BUDGETS: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -80,9 +81,8 @@ class Session:
         """
         with Logbook(self.run.journal, clock=self.clock) as book, closing(self._day()) as day:
             self._write_plan(book, kind)
-            ledger = book.ledger
-            legs = len(ledger.planned)
-            with ProgressReport("replay", legs, done=legs - len(ledger.missing), clock=self.clock) as progress:
+            balance = book.balance
+            with ProgressReport("replay", balance.legs, done=balance.answered, clock=self.clock) as progress:
                 yield Replay(
                     plan=self.plan,
                     book=book,
@@ -90,7 +90,7 @@ class Session:
                     budget=Budget(
                         _microusd(budget_usd),
                         caps={provider: _microusd(usd) for provider, usd in budgets_usd.items()},
-                        spent=ledger.spent_by_provider(),
+                        spent=balance.spent_by_provider(),
                         day=day,
                     ),
                     switch=KillSwitch(self.settings),
@@ -115,7 +115,7 @@ class Session:
 
     def _write_plan(self, book: Logbook, kind: str) -> None:
         """The plan and every leg of it, or what a crash left out of them."""
-        if not book.ledger.plan:
+        if not book.balance.plan:
             book.write(
                 {
                     "type": "plan",
@@ -128,20 +128,7 @@ class Session:
                     "source": self.source.counts._asdict(),
                 }
             )
-        for entry in self.plan.entries():
-            if entry.legs[0].key in book.ledger.planned:
-                continue
-            first = entry.legs[0].repetition == 0
-            book.write(
-                {
-                    "type": "planned",
-                    "capture": capture_row(entry.capture) if first else None,
-                    "legs": [
-                        {"key": leg.key, "lane": leg.lane, "repetition": leg.repetition, "position": leg.position}
-                        for leg in entry.legs
-                    ],
-                }
-            )
+        write_legs(book, self.plan)
 
     def _routes(self) -> dict[Lane, Route]:
         qwen, modal = self.settings.qwen, self.settings.modal
@@ -158,6 +145,26 @@ class Session:
             deadline_s=qwen.deadline_s,
         )
         return {Lane.CONTROL: control, Lane.REPEAT: control, Lane.CANDIDATE: candidate}
+
+
+def write_legs(book: Logbook, plan: ReplayPlan) -> None:
+    """Write down every leg of a plan that is not on record yet, some at a time: a long plan must not wait in memory."""
+    for number, entry in enumerate(plan.entries(), start=1):
+        if book.balance.number(entry.legs[0].key) is not None:
+            continue
+        first = entry.legs[0].repetition == 0
+        book.write(
+            {
+                "type": "planned",
+                "capture": capture_row(entry.capture) if first else None,
+                "legs": [
+                    {"key": leg.key, "lane": leg.lane, "repetition": leg.repetition, "position": leg.position}
+                    for leg in entry.legs
+                ],
+            }
+        )
+        if number % _SYNC_EVERY == 0:
+            book.sync()
 
 
 @asynccontextmanager
@@ -178,7 +185,7 @@ async def open_session(
 
     Raises:
         CaptureError: The file cannot be read.
-        ConfigError: A provider lacks a setting, or the price file is wrong.
+        ConfigError: A provider lacks a setting or the deployment a name, or the price file is wrong.
         UsageError: The file holds no capture that can be replayed.
     """
     source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
@@ -221,7 +228,7 @@ def _targets(settings: Settings) -> dict[Lane, LaneTarget]:
     qwen, modal = settings.qwen, settings.modal
     legacy = LaneTarget(
         provider="modal",
-        account=modal.account or _host(modal.base_url),
+        account=_deployment(modal),
         region=modal.region,
         models={
             "all": modal.model,
@@ -246,6 +253,22 @@ def _targets(settings: Settings) -> dict[Lane, LaneTarget]:
     return {Lane.CONTROL: legacy, Lane.CANDIDATE: candidate, Lane.REPEAT: legacy}
 
 
+def _deployment(modal: ModalSettings) -> str:
+    """What the deployment is called, so that no run of another one is taken up again.
+
+    Raises:
+        ConfigError: Each function has a host of its own and none stands for the whole.
+    """
+    own = [name for name in ModalSettings.model_fields if name.endswith("_url") and getattr(modal, name)]
+    if modal.account or modal.base_url or not own:
+        return modal.account or _host(modal.base_url)
+    variables = ", ".join(f"CUTOVER_MODAL__{name.upper()}" for name in own)
+    raise ConfigError(
+        f"CUTOVER_MODAL__ACCOUNT is not set, and no one address of {variables} stands for the whole deployment; "
+        "set it to a name of your choice, by which its runs are told from those of another deployment"
+    )
+
+
 def _host(base_url: str | None) -> str:
     return urlsplit(base_url or "").netloc or "unset"
 
@@ -253,10 +276,10 @@ def _host(base_url: str | None) -> str:
 def _unfinished_run(home: Path, plan: ReplayPlan) -> Run | None:
     """The newest run of exactly this plan that has something to send, or was killed just before it was sealed."""
     for run in reversed(list_runs(home)):
-        records = read_journal(run.journal).records
-        if not records or records[0].get("plan_sha256") != plan.sha256:
+        journal = JournalFile(run.journal)
+        if next(iter(journal), {}).get("plan_sha256") != plan.sha256:
             continue
-        if not run.is_sealed or not Ledger.of(records).is_finished:
+        if not run.is_sealed or not Balance.of(journal).is_finished:
             return run
     return None
 

@@ -10,15 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.exchanges import OK, Lane
-from harness.store.ledger import HELD_BACK_S, HELD_BACK_SHARE, Ledger
+from harness.store.balance import HELD_BACK_S, HELD_BACK_SHARE, Balance
 from harness.store.runs import Run
-from replay.metered import metered
+from replay.metered import Metered, metered
 from replay.position import position_effect
+from replay.sealed import metadata_of, pairs_of
 from replay.session import Session
 from replay.timeliness import TOGETHER_S, timeliness
 
 __all__ = ["plan_json", "plan_text", "summary_json", "summary_text"]
 
+_TOGETHER_SHARE: Final = 0.99  # fewer pairs than that, and it is said how to keep them together
 _LATE: Final = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"), ("at the end", "end_s"))
 
 
@@ -85,14 +87,23 @@ def _plan(session: Session) -> dict[str, Any]:
     }
 
 
-def summary_json(run: Run, ledger: Ledger) -> str:
-    """What a run did, as one JSON object."""
-    return json.dumps(_summary(run, ledger), indent=2, sort_keys=True)
+def summary_json(run: Run, balance: Balance) -> str:
+    """What a sealed run did, as one JSON object.
+
+    Raises:
+        StoreError: Its database cannot be read.
+    """
+    return json.dumps(_summary(run, balance, metered(metadata_of(run.database))), indent=2, sort_keys=True)
 
 
-def summary_text(run: Run, ledger: Ledger) -> str:
-    """What a run did: every planned leg in exactly one place, and what was spent."""
-    summary = _summary(run, ledger)
+def summary_text(run: Run, balance: Balance) -> str:
+    """What a sealed run did: every planned leg in exactly one place, and what was spent.
+
+    Raises:
+        StoreError: Its database cannot be read.
+    """
+    meters = metered(metadata_of(run.database))
+    summary = _summary(run, balance, meters)
     outcomes = sorted({name for row in summary["lanes"].values() for name in row["outcomes"]}, key=_ok_first)
     table = Table(title=f"run {run.id}")
     for heading in ("lane", "planned", *outcomes):
@@ -106,7 +117,7 @@ def summary_text(run: Run, ledger: Ledger) -> str:
             f"{summary['planned']} legs planned = {summary['final']} with an outcome + {summary['missing']} missing.",
             f"Spent: {spent or 'nothing'} in {summary['paid_calls']} calls; "
             f"{summary['voices_left']} voices kept there.",
-            *metered(ledger.results.values()).lines(),
+            *meters.lines(),
             *_punctuality(summary),
             f"Database: {run.database}",
         ]
@@ -127,6 +138,11 @@ def _punctuality(summary: dict[str, Any]) -> Iterator[str]:
             f"Both legs began within {_ms(TOGETHER_S)} of each other in {gap['together_share']:.1%} of {gap['pairs']} "
             f"pairs (p50 {_ms(gap['p50_s'])}, p99 {_ms(gap['p99_s'])}, max {_ms(gap['max_s'])})."
         )
+        if gap["together_share"] < _TOGETHER_SHARE:
+            yield (
+                "  Both waited for every quota first, so this machine or its disk was too busy: fewer at a time "
+                "(CUTOVER_REPLAY__CONCURRENCY) or a slower --pace keeps them together."
+            )
     if effect:
         yield (
             f"Position: who begins second takes {effect['ratio']:.3f} times as long [{effect['low']:.3f}, "
@@ -156,34 +172,34 @@ def _ok_first(name: str) -> tuple[bool, str]:
     return (name != OK, name)
 
 
-def _summary(run: Run, ledger: Ledger) -> dict[str, Any]:
-    providers = sorted({call["provider"] for call in ledger.calls.values()})
+def _summary(run: Run, balance: Balance, meters: Metered) -> dict[str, Any]:
     lanes = {
         lane: {"planned": counts.total(), "outcomes": dict(sorted(counts.items()))}
-        for lane, counts in sorted(ledger.outcomes().items())
+        for lane, counts in sorted(balance.outcomes().items())
     }
     return {
         "schema": 1,
         "run": run.id,
         "lanes": lanes,
-        "planned": len(ledger.planned),
-        "final": len(ledger.results),
-        "missing": len(ledger.missing),
-        "paid_calls": len(ledger.calls),
-        "voices_left": len(ledger.voices),
-        "spent_usd": {provider: ledger.spent_microusd(provider) / 1e6 for provider in providers},
-        "warm_ups": ledger.warm_ups,
-        "metered": metered(ledger.results.values()).as_json(),
-        **_measured(ledger),
+        "planned": balance.legs,
+        "final": balance.answered,
+        "missing": balance.unanswered,
+        "paid_calls": balance.paid_calls,
+        "voices_left": len(balance.voices),
+        "spent_usd": {provider: spent / 1e6 for provider, spent in sorted(balance.spent_by_provider().items())},
+        "warm_ups": balance.warm_ups,
+        "metered": meters.as_json(),
+        **_measured(run, balance),
         "database": str(run.database),
     }
 
 
-def _measured(ledger: Ledger) -> dict[str, Any]:
+def _measured(run: Run, balance: Balance) -> dict[str, Any]:
     """The run as a measurement: how punctual it was, and what the order of lanes did."""
-    found, effect, sitting = timeliness(ledger.pairs()), position_effect(ledger.pairs()), ledger.pacing
+    found, effect = timeliness(pairs_of(run.database)), position_effect(pairs_of(run.database))
+    sitting = balance.pacing
     late = {name: sitting[name] for name in ("pacing", "p50_s", "p99_s", "max_s", "end_s") if name in sitting}
-    held_back = ledger.held_back_share
+    held_back = balance.held_back_share
     return {
         "lateness": late or None,
         "latency": {lane: latency._asdict() for lane, latency in found.latencies.items()},

@@ -3,13 +3,11 @@
 All of it from rows of table `exchanges`, so any run can be asked, a resumed one too.
 """
 
-from array import array
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from harness.exchanges import OK, Lane
-from replay.lateness import quantile
+from replay.spread import Spread
 
 __all__ = ["TOGETHER_S", "Latency", "StartGap", "Timeliness", "timeliness"]
 
@@ -47,35 +45,31 @@ def timeliness(pairs: Iterable[Mapping[str, _Row]]) -> Timeliness:
     Args:
         pairs: Lane → row of table `exchanges`, for each capture and repetition.
     """
-    service: dict[str, array[float]] = {}
-    from_due: dict[str, array[float]] = {}
-    gaps = array("d")
+    service = {lane.value: Spread() for lane in Lane}
+    from_due = {lane.value: Spread() for lane in Lane}
+    gaps, together = Spread(), 0
     for pair in pairs:
         for lane, row in pair.items():
             if row["outcome"] == OK and row["from_due_s"] is not None:
-                service.setdefault(lane, array("d")).append(row["service_s"])
-                from_due.setdefault(lane, array("d")).append(row["from_due_s"])
+                service[lane].add(row["service_s"])
+                from_due[lane].add(row["from_due_s"])
         gap_s = _gap_s(pair)
         if gap_s is not None:
-            gaps.append(gap_s)
+            gaps.add(gap_s)
+            together += gap_s <= TOGETHER_S
     latencies = {
-        lane: Latency(quantile(sorted(service[lane]), 0.99), quantile(sorted(from_due[lane]), 0.99))
+        lane: Latency(*service[lane].quantiles((0.99,)), *from_due[lane].quantiles((0.99,)))
         for lane in sorted(service)
+        if len(service[lane])
     }
-    return Timeliness(latencies, _start_gap(gaps))
+    median_s, late_s, most_s = gaps.quantiles((0.50, 0.99, 1.0))
+    share = together / len(gaps) if len(gaps) else None
+    return Timeliness(latencies, StartGap(len(gaps), median_s, late_s, most_s, share))
 
 
 def _gap_s(pair: Mapping[str, _Row]) -> float | None:
     sent = [row["sent_at"] for lane in (Lane.CONTROL, Lane.CANDIDATE) if (row := pair.get(lane)) is not None]
     if len(sent) < len((Lane.CONTROL, Lane.CANDIDATE)) or None in sent:
         return None
-    one, other = (datetime.fromisoformat(moment) for moment in sent)
-    return abs((one - other).total_seconds())
-
-
-def _start_gap(gaps: "array[float]") -> StartGap:
-    ordered = sorted(gaps)
-    together = sum(gap <= TOGETHER_S for gap in ordered) / len(ordered) if ordered else None
-    return StartGap(
-        len(ordered), quantile(ordered, 0.50), quantile(ordered, 0.99), ordered[-1] if ordered else None, together
-    )
+    one, other = sent
+    return float(abs((one - other).total_seconds()))

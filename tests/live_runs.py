@@ -10,9 +10,8 @@ from harness.config import QuotaSettings, Settings
 from harness.exchanges import Capture, Lane
 from harness.progress import ProgressReport
 from harness.providers.base import Provider
-from harness.store.ledger import Ledger
+from harness.store.balance import Balance
 from harness.store.logbook import Logbook
-from harness.store.rows import capture_row
 from harness.store.runs import audio_store
 from harness.store.spending import DaySpending
 from replay.budget import Budget
@@ -22,6 +21,7 @@ from replay.plan import ReplayPlan
 from replay.quota import Quota
 from replay.routes import Route
 from replay.runner import Replay
+from replay.session import write_legs
 from replay.shelf import CaptureShelf
 from tests.replay.test_plan import TARGETS
 
@@ -38,7 +38,7 @@ async def live_run(
     clock: Clock,
     concurrency: int = 16,
     pacing: Pacing | None = None,
-) -> Ledger:
+) -> Balance:
     """Plan the captures, send them to control and candidate, and return what the journal adds up to."""
     plan = ReplayPlan(
         captures=CaptureShelf(captures),
@@ -56,13 +56,18 @@ async def live_run(
     }
     day = DaySpending(home, owner="r", clock=clock)
     with Logbook(home / "runs" / "r" / "journal.jsonl", clock=clock) as book, closing(day):
-        book.write({"type": "plan", "run_id": "r", "started_at": clock.now().isoformat(), "plan": plan.identity()})
-        for entry in plan.entries():
-            legs = [
-                {"key": leg.key, "lane": leg.lane, "repetition": leg.repetition, "position": leg.position}
-                for leg in entry.legs
-            ]
-            book.write({"type": "planned", "capture": capture_row(entry.capture), "legs": legs})
+        book.write(
+            {
+                "type": "plan",
+                "run_id": "r",
+                "kind": "replay",
+                "started_at": clock.now().isoformat(),
+                "code_version": "0.1.0",
+                "plan_sha256": plan.sha256,
+                "plan": plan.identity(),
+            }
+        )
+        write_legs(book, plan)
         replay = Replay(
             plan=plan,
             book=book,

@@ -1,5 +1,6 @@
 """A replayed, measured and sealed run on disk, as `cutover replay` and `cutover extract` leave one behind."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from harness.exchanges import Exchange, Lane
 from harness.speech import Operation
 from harness.store.journal import Journal
 from harness.store.logbook import Logbook
+from harness.store.manifest import sha256_of
 from harness.store.rows import capture_row, exchange_row
 from harness.store.runs import Run
 from harness.store.seal import seal
@@ -20,6 +22,7 @@ from tests.builders import NOON, a_capture, a_leg, a_request, a_voice, an_exchan
 
 Answer = Callable[[int, Lane, Exchange], Exchange]
 
+_PLAN = {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"}
 _LANES = {Lane.CONTROL: ("modal", 1.0, 4_500), Lane.CANDIDATE: ("qwen", 0.5, 200), Lane.REPEAT: ("modal", 1.0, 4_500)}
 
 
@@ -45,7 +48,8 @@ def a_replayed_run(
         day: Days after the day of other runs.
     """
     run, started_at = Run(home / "runs" / run_id), NOON + timedelta(days=day)
-    results: list[dict[str, Any]] = []
+    audios: list[str | None] = []
+    unwritten: deque[dict[str, Any]] = deque()  # of the last results: those that are lost
     with Logbook(run.journal, clock=FakeClock()) as book:
         book.write(
             {
@@ -54,8 +58,8 @@ def a_replayed_run(
                 "kind": "replay",
                 "started_at": started_at.isoformat(),
                 "code_version": "0.1.0",
-                "plan_sha256": "p" * 64,
-                "plan": {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"},
+                "plan_sha256": sha256_of(_PLAN),
+                "plan": _PLAN,
             }
         )
         for number in range(captures):
@@ -68,14 +72,18 @@ def a_replayed_run(
             for leg in legs:
                 exchange = _exchange(number, leg.lane, started_at)
                 exchange = answer(number, leg.lane, exchange) if answer else exchange
+                call = {"call": f"{leg.key}#1", "leg": leg.key, "provider": exchange.provider, "worst_microusd": 5_000}
+                book.write({"type": "intent", **call, "purpose": "speak", "attempt": 1, "at": started_at.isoformat()})
+                book.write({"type": "settle", "call": call["call"], "microusd": exchange.cost.microusd})
                 sha256 = f"{number:060x}{leg.lane[:4].encode().hex()[:4]}" if exchange.outcome == "ok" else None
                 row = exchange_row(
                     leg, exchange, due_at=started_at, admitted_at=started_at, queued_s=0.0, audio_sha256=sha256
                 )
-                results.append({"type": "result", "leg": leg.key, "row": row, "at": started_at.isoformat()})
-        for result in results[: len(results) - lost]:
-            book.write(result)
-    _measure(run, [result["row"]["audio_sha256"] for result in results], features or {})
+                audios.append(sha256)
+                unwritten.append({"type": "result", "leg": leg.key, "row": row, "at": started_at.isoformat()})
+                if len(unwritten) > lost:
+                    book.write(unwritten.popleft())
+    _measure(run, audios, features or {})
     seal(run)
     return run
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import StoreError
-from harness.store.journal import read_journal
+from harness.store.journal import JournalFile
+from harness.store.key_table import KeyTable
 from harness.store.runs import audio_store, list_runs
 
 __all__ = ["Leftover", "leftovers", "remove"]
@@ -37,7 +38,9 @@ def leftovers(home: Path, *, now: datetime, young: timedelta = _YOUNG) -> list[L
     Raises:
         StoreError: A run is being written, or a journal is damaged, so that it cannot be told what belongs to it.
     """
-    named = set(_audio_of_runs(home))
+    named = KeyTable()
+    for sha256 in _audio_of_runs(home):
+        named.number(sha256)
     audio = (
         (path, "audio of no run")
         for path in sorted(audio_store(home).root.glob("*/*"))
@@ -69,7 +72,7 @@ def _audio_of_runs(home: Path) -> Iterator[str]:
         _refuse_when_written(run.journal)
         for path in (run.journal, run.features, run.pair_features):
             if path.exists():
-                for record in read_journal(path).records:
+                for record in JournalFile(path):
                     row = record.get("row", record)
                     yield from (row[key] for key in _NAMES if isinstance(row.get(key), str))
 

@@ -9,17 +9,19 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, Final, NamedTuple, Self
 
 from harness.clock import Clock, SystemClock
 from harness.errors import StoreError
 
-__all__ = ["Journal", "JournalContents", "read_journal"]
+__all__ = ["Journal", "JournalContents", "JournalFile", "read_journal"]
 
 Record = dict[str, Any]
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 class JournalContents(NamedTuple):
@@ -31,7 +33,7 @@ class JournalContents(NamedTuple):
 
 
 def _frame(sequence: int, record: Record) -> bytes:
-    body = json.dumps(record, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode()
+    body = _ENCODER.encode(record).encode()
     return b"%d %08x %s\n" % (sequence, _checksum(sequence, body), body)
 
 
@@ -49,35 +51,71 @@ def _unframe(line: bytes, sequence: int) -> Record:
     return record
 
 
+class JournalFile:
+    """The records of a file in order, one at a time; each iteration reads it anew."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.torn_bytes = 0  # as in `JournalContents`, both known once it was read to its end
+        self.valid_bytes = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        return (record for _, record in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, Record]]:
+        """Every record and the byte at which it begins.
+
+        Raises:
+            StoreError: There is no such file, or a record before the last is damaged; names the record.
+        """
+        place, torn_bytes = 0, 0
+        with self._open() as file:
+            for number, line in enumerate(file):
+                if not line.endswith(b"\n"):
+                    torn_bytes = len(line)
+                    break
+                yield place, self._record(line, number, place)
+                place += len(line)
+        self.valid_bytes, self.torn_bytes = place, torn_bytes
+
+    def at(self, places: Iterable[int]) -> Iterator[Record]:
+        """The records that begin at those bytes, in the order asked for.
+
+        Raises:
+            StoreError: As for all records; or none begins there.
+        """
+        with self._open() as file:
+            for place in places:
+                file.seek(place)
+                line = file.readline()
+                number, _, _ = line.partition(b" ")
+                yield self._record(line, int(number) if number.isdigit() else -1, place)
+
+    def _open(self) -> BinaryIO:
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: no such journal") from None
+
+    def _record(self, line: bytes, number: int, place: int) -> Record:
+        try:
+            return _unframe(line[:-1], number)
+        except ValueError:
+            raise StoreError(
+                f"{self.path}: record {number} (byte {place}) is damaged; "
+                "restore the file from a copy, records before it are sound"
+            ) from None
+
+
 def read_journal(path: Path) -> JournalContents:
-    """All records in order, and how much of the file's end was torn.
+    """All records in order, and how much of the file's end was torn; for files that fit into memory.
 
     Raises:
         StoreError: There is no such file, or a record before the last is damaged; names the record.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise StoreError(f"{path}: no such journal") from None
-    records: list[Record] = []
-    start = 0
-    for end in _line_ends(data):
-        try:
-            records.append(_unframe(data[start:end], len(records)))
-        except ValueError:
-            raise StoreError(
-                f"{path}: record {len(records)} (byte {start}) is damaged; "
-                "restore the file from a copy, records before it are sound"
-            ) from None
-        start = end + 1
-    return JournalContents(records, torn_bytes=len(data) - start, valid_bytes=start)
-
-
-def _line_ends(data: bytes) -> Iterator[int]:
-    end = data.find(b"\n")
-    while end >= 0:
-        yield end
-        end = data.find(b"\n", end + 1)
+    file = JournalFile(path)
+    records = list(file)
+    return JournalContents(records, torn_bytes=file.torn_bytes, valid_bytes=file.valid_bytes)
 
 
 class Journal:
@@ -86,8 +124,21 @@ class Journal:
     Many waiting commits share one sync (about `group_s` apart), so a thousand records a second cost fifty syncs.
     """
 
-    def __init__(self, path: Path, *, clock: Clock | None = None, group_s: float = 0.02) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock | None = None,
+        group_s: float = 0.02,
+        found: Callable[[Record], None] | None = None,
+    ) -> None:
         """Open `path` for appending, made when missing; a torn last record is cut off.
+
+        Args:
+            path: The file.
+            clock: Waits for others to share a sync with.
+            group_s: How long.
+            found: Is given each record that is there; left out, all are kept in `records`.
 
         Raises:
             StoreError: A record before the last is damaged, or another process is writing.
@@ -98,13 +149,16 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         self._lock_out_others()
-        contents = read_journal(path)
-        self.records = contents.records  # as found on opening
-        self.torn_bytes = contents.torn_bytes
-        self._sequence = len(contents.records)
+        self.records: list[Record] = []  # as found on opening
+        self._sequence = 0
+        file = JournalFile(path)
+        for record in file:
+            (found or self.records.append)(record)
+            self._sequence += 1
+        self.torn_bytes = file.torn_bytes
         self._synced = self._sequence
         self._buffer: list[bytes] = []
-        os.ftruncate(self._descriptor, contents.valid_bytes)
+        os.ftruncate(self._descriptor, file.valid_bytes)
         os.lseek(self._descriptor, 0, os.SEEK_END)
         self._syncing = asyncio.Lock()
         self._failed = False

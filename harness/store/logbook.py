@@ -5,8 +5,8 @@ from types import TracebackType
 from typing import Self
 
 from harness.clock import Clock
+from harness.store.balance import Balance
 from harness.store.journal import Journal, Record
-from harness.store.ledger import Ledger
 
 __all__ = ["Logbook"]
 
@@ -20,20 +20,22 @@ class Logbook:
         Raises:
             StoreError: The journal is damaged, or another process is writing it.
         """
-        self._journal = Journal(path, clock=clock)
+        self.balance = Balance()
+        self._journal = Journal(path, clock=clock, found=self.balance.add)
         self.torn_bytes = self._journal.torn_bytes  # of a record that a crash left unfinished
-        self.ledger = Ledger()
-        for record in self._journal.records:
-            self.ledger.add(record)
 
     def write(self, record: Record) -> None:
         """Book `record`; it is on disk after the next `commit`."""
-        self.ledger.add(record)
+        self.balance.add(record)
         self._journal.append(record)
 
     async def commit(self) -> None:
         """Wait until everything written so far is on disk."""
         await self._journal.commit()
+
+    def sync(self) -> None:
+        """Put everything written so far on disk; not while a `commit` is waiting."""
+        self._journal.sync()
 
     def __enter__(self) -> Self:
         return self

@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from harness.store.ledger import Ledger
+from harness.store.balance import Balance
+from harness.store.journal import Record
 
-__all__ = ["manifest_problems", "sha256_of"]
+__all__ = ["Manifest", "sha256_of"]
 
 
 def sha256_of(value: Any) -> str:
@@ -15,30 +16,59 @@ def sha256_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def manifest_problems(ledger: Ledger) -> Iterator[str]:
-    """Everything in which a run's captures, legs and calls are not those of its plan, one sentence each."""
-    record = ledger.plan
-    plan = record.get("plan", {})
-    if record.get("plan_sha256") != sha256_of(plan):
-        yield "the plan is not the one that was confirmed: its hash is another than the one beside it"
-    ids = plan.get("capture_ids_sha256")
-    if ids is not None and ids != sha256_of([capture["capture_id"] for capture in ledger.captures]):
-        yield "the captures are not those of the plan, or not in its order"
-    captures = plan.get("captures")
-    if captures is not None and len({_capture_of(key) for key in ledger.planned}) != captures:
-        yield f"legs are planned for another number of captures than the {captures} of the plan"
-    yield from _unbooked(ledger)
+class Manifest:
+    """A run's records held against its plan, one after the other; none of them is kept."""
+
+    def __init__(self) -> None:
+        self.balance = Balance()
+        self._captures = 0  # that legs are planned for
+        self._latest: str | None = None
+        self._ids = _ListHash()
+
+    def add(self, record: Record) -> Iterator[str]:
+        """Book one record; an answer that lacks the calls it was paid with is a problem: money without a record."""
+        key = record["leg"] if record["type"] == "result" else None
+        calls = self.balance.calls_of(key) if key else 0
+        self.balance.add(record)
+        if record["type"] == "planned":
+            self._plan(record)
+        elif key and (record["row"].get("attempts") or 0) > calls:
+            yield f"{key}: {record['row']['attempts']} calls were sent and {calls} are on record"
+
+    def _plan(self, record: Record) -> None:
+        if record["capture"] is not None:
+            self._ids.add(record["capture"]["capture_id"])
+        for leg in record["legs"]:
+            capture_id = leg["key"].rsplit("/", 2)[0]
+            self._captures += capture_id != self._latest  # all legs of a capture are planned in a row
+            self._latest = capture_id
+
+    def problems(self) -> Iterator[str]:
+        """Everything in which captures and legs are not those of the plan, once all records are booked."""
+        record = self.balance.plan
+        plan = record.get("plan", {})
+        if record.get("plan_sha256") != sha256_of(plan):
+            yield "the plan is not the one that was confirmed: its hash is another than the one beside it"
+        ids = plan.get("capture_ids_sha256")
+        if ids is not None and ids != self._ids.hexdigest():
+            yield "the captures are not those of the plan, or not in its order"
+        captures = plan.get("captures")
+        if captures is not None and self._captures != captures:
+            yield f"legs are planned for another number of captures than the {captures} of the plan"
 
 
-def _unbooked(ledger: Ledger) -> Iterator[str]:
-    """Answers without the calls they were paid with: money that no record accounts for."""
-    calls: dict[str, int] = {}
-    for call in ledger.calls.values():
-        calls[call["leg"]] = calls.get(call["leg"], 0) + 1
-    for key, row in ledger.results.items():
-        if (row.get("attempts") or 0) > calls.get(key, 0):
-            yield f"{key}: {row['attempts']} calls were sent and {calls.get(key, 0)} are on record"
+class _ListHash:
+    """`sha256_of` a list, of which one item is held at a time."""
 
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256(b"[")
+        self._is_empty = True
 
-def _capture_of(key: str) -> str:
-    return key.rsplit("/", 2)[0]
+    def add(self, item: str) -> None:
+        self._digest.update((b"" if self._is_empty else b",") + json.dumps(item).encode())
+        self._is_empty = False
+
+    def hexdigest(self) -> str:
+        whole = self._digest.copy()
+        whole.update(b"]")
+        return whole.hexdigest()

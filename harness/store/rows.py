@@ -1,12 +1,15 @@
 """Captures and exchanges as rows of their tables, the form in which journals keep them."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from harness.exchanges import Capture, Exchange, Failure, Leg, Speech
 from harness.speech import billed_chars
+from harness.store.journal import JournalFile
 
-__all__ = ["capture_row", "exchange_row"]
+__all__ = ["capture_row", "captures_in", "exchange_row", "received_in"]
 
 Row = dict[str, Any]
 
@@ -102,6 +105,28 @@ def exchange_row(
             "gpu_s": usage.gpu_s,
         },
     }
+
+
+def captures_in(journal: Path) -> Iterator[Row]:
+    """The rows of `captures` that a journal holds, in planned order, one at a time.
+
+    Raises:
+        StoreError: The journal is missing or damaged.
+    """
+    planned = (record["capture"] for record in JournalFile(journal) if record["type"] == "planned")
+    return (row for row in planned if row is not None)  # later repetitions leave it out
+
+
+def received_in(journal: Path) -> Iterator[Row]:
+    """The rows of `exchanges` that brought audio, in the order in which they came, one at a time.
+
+    Such an answer is final, so no later record replaces it.
+
+    Raises:
+        StoreError: The journal is missing or damaged.
+    """
+    rows = (record["row"] for record in JournalFile(journal) if record["type"] == "result")
+    return (row for row in rows if row.get("audio_sha256"))
 
 
 def _stamp(moment: datetime) -> str:

@@ -3,8 +3,9 @@
 <home>/runs/<run id>/journal.jsonl    what was planned, sent, spent and received: the truth
                      features.jsonl   what was measured on its audio
                      pairs.jsonl      how alike the two audios of each pair are
+                     readings.jsonl   what models said of them, voices included: never in the database
                      judgement.jsonl  what was judged, the last one counts
-                     run.duckdb       a projection of the four, sealed: read-only, rebuilt at any time
+                     run.duckdb       a projection of all but the readings, sealed: read-only, rebuilt at any time
 <home>/audio/                         the audio of all runs, by content
 """
 
@@ -44,6 +45,11 @@ class Run:
         return self.path / "pairs.jsonl"
 
     @property
+    def readings(self) -> Path:
+        """What models said of the audio; only where any was asked."""
+        return self.path / "readings.jsonl"
+
+    @property
     def judgement(self) -> Path:
         """What was judged."""
         return self.path / "judgement.jsonl"
@@ -56,7 +62,7 @@ class Run:
     @property
     def is_sealed(self) -> bool:
         """Whether the database is there and not older than what it is made from."""
-        sources = (self.journal, self.features, self.judgement)
+        sources = (self.journal, self.features, self.pair_features, self.judgement)
         written = max((path.stat().st_mtime_ns for path in sources if path.exists()), default=0)
         return self.database.is_file() and self.database.stat().st_mtime_ns >= written
 

@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "VIEWS", "Column", "Table", "ddl"]
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,8 @@ _FEATURES = Table(
         Column("energy_95_hz", "DOUBLE", "below it lie 95 % of the power of active frames"),
         Column("energy_99_hz", "DOUBLE", "below it lie 99 % of the power of active frames"),
         Column("mfcc_std", "DOUBLE[]", "standard deviations of 13 MFCCs over active frames"),
+        Column("dropouts_per_s", "DOUBLE", "silences of 3 to 50 ms cut into loud speech, by active_s"),
+        Column("last_db", "DOUBLE", "level of the last 10 ms over the speech level, at least -60: higher is cut off"),
     ),
 )
 _PAIR_FEATURES = Table(
@@ -193,6 +195,14 @@ _PAIR_FEATURES = Table(
         Column("f0_contour_semitones", "DOUBLE", "mean distance of the aligned melodies, that shift taken out"),
         Column("spectral_difference_db", "DOUBLE", "root mean square over mel bands of the mean spectra's difference"),
         Column("more", "JSON", "further numbers by name"),
+        Column("longest_skip_s", "DOUBLE", "stretch that one has and the other lacks or says twice, at most 0.6"),
+        Column("mfcc_dtw_worst", "DOUBLE", "mfcc_dtw_distance of the 0.3 s where both differ most: another word"),
+        Column("melody_ratio", "DOUBLE", "range of the other's melody by control's, along the alignment"),
+        Column(
+            "treble_difference_db",
+            "DOUBLE",
+            "root mean square over bands from 8 to 12 kHz of the mean spectra's difference",
+        ),
     ),
 )
 _GATES = Table(

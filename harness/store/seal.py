@@ -5,22 +5,31 @@ The file is a projection: it is replaced whole, never altered, and may be delete
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import duckdb
 
 from harness.errors import StoreError
+from harness.store.balance import Balance
 from harness.store.database import open_db
-from harness.store.journal import Record, read_journal
-from harness.store.ledger import Ledger
+from harness.store.journal import JournalFile, Record
+from harness.store.key_table import KeyTable
 from harness.store.runs import Run
 from harness.store.schema import SCHEMA_VERSION, TABLES, Table, ddl
 
 __all__ = ["build", "seal"]
 
+_BATCH: Final = 1_000  # rows handed over at once
+_MEMORY: Final = "128MB"  # for DuckDB; whatever the run's size, what is above it is written out
+_NONE: Final = -1  # the place of an answer that is not there
 
-def seal(run: Run) -> Ledger:
+
+def seal(run: Run) -> Balance:
     """Rebuild and publish the run's database, and return what its journal adds up to.
 
     Readers keep the old file until they open it again.
@@ -28,38 +37,29 @@ def seal(run: Run) -> Ledger:
     Raises:
         StoreError: The journal is damaged.
     """
-    ledger = Ledger.of(read_journal(run.journal).records)
     temporary = run.path / f".{run.database.name}.{os.getpid()}"
     temporary.unlink(missing_ok=True)
     try:
-        build(temporary, run, ledger)
+        balance = build(temporary, run)
         temporary.chmod(0o444)
         temporary.replace(run.database)
     finally:
         temporary.unlink(missing_ok=True)
-    return ledger
+    return balance
 
 
-def build(path: Path, run: Run, ledger: Ledger) -> None:
-    """Write the projection of a run to `path`, which must not exist yet."""
-    judgement = _last(_records(run.judgement))
-    rows: dict[str, Iterable[Record]] = {
-        "run": [_run_row(ledger)],
-        "captures": ledger.captures,
-        "exchanges": (_exchange_row(ledger, key) for key in ledger.planned if key in ledger.results),
-        "features": _latest_features(_records(run.features)),
-        "pair_features": _latest_pair_features(_records(run.pair_features)),
-        "gates": judgement.get("gates", ()),
-        "verdicts": judgement.get("verdicts", ()),
-    }
-    with open_db(path, read_only=False) as database:
+def build(path: Path, run: Run) -> Balance:
+    """Write the projection of a run to `path`, which must not exist yet, and return what its journal adds up to.
+
+    Raises:
+        StoreError: The journal is damaged, or was never begun.
+    """
+    with open_db(path, read_only=False, memory_limit=_MEMORY) as database:
         database.execute("BEGIN")  # one transaction: a commit for each of 200 statements would take a second
         for statement in ddl():
             database.execute(statement)
         database.execute("COMMIT")
-        for name, table_rows in rows.items():
-            with database.appender(name) as appender:
-                appender.append_rows(list(_tuples(TABLES[name], table_rows)))
+        balance = _fill(database, run)
         database.execute("CHECKPOINT")
     if path.with_name(path.name + ".wal").exists():
         raise StoreError(f"{path}: the database was not written out whole; seal it again")
@@ -68,48 +68,101 @@ def build(path: Path, run: Run, ledger: Ledger) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    return balance
 
 
-def _run_row(ledger: Ledger) -> Record:
-    plan = ledger.plan
+def _fill(database: duckdb.DuckDBPyConnection, run: Run) -> Balance:
+    answers = _Answers(JournalFile(run.journal))
+    _append(database, "captures", answers.captures())
+    answers.balance.require_plan()
+    judgement = _last(run.judgement)
+    _append(database, "run", [_run_row(answers.balance)])
+    _append(database, "exchanges", answers.exchanges())
+    _append(database, "features", _latest(run.features, lambda row: row["audio_sha256"]))
+    _append(database, "pair_features", _latest(run.pair_features, _pair))
+    _append(database, "gates", judgement.get("gates", ()))
+    _append(database, "verdicts", judgement.get("verdicts", ()))
+    return answers.balance
+
+
+class _Answers:
+    """A journal read twice: once to add it up and find every leg's last answer, once to fetch those."""
+
+    def __init__(self, journal: JournalFile) -> None:
+        self.balance = Balance()
+        self._journal = journal
+        self._places = array("q")  # by the leg's number
+
+    def captures(self) -> Iterator[Record]:
+        """Rows of table `captures` in planned order; when all are taken, the journal is added up."""
+        for place, record in self._journal.placed():
+            self.balance.add(record)
+            if record["type"] == "planned":
+                self._places.extend([_NONE] * len(record["legs"]))
+                if record["capture"] is not None:  # later repetitions leave it out
+                    yield record["capture"]
+            elif record["type"] == "result":
+                number = self.balance.number(record["leg"])
+                if number is not None:  # the balance refuses what was not planned
+                    self._places[number] = place
+
+    def exchanges(self) -> Iterator[Record]:
+        """Rows of table `exchanges` in planned order."""
+        run_id = self.balance.plan["run_id"]
+        for record in self._journal.at(place for place in self._places if place != _NONE):
+            yield {"run_id": run_id, **record["row"]}
+
+
+def _run_row(balance: Balance) -> Record:
+    plan = balance.plan
     return {
         "run_id": plan["run_id"],
         "kind": plan["kind"],
         "started_at": plan["started_at"],
-        "ended_at": ledger.ended_at,
+        "ended_at": balance.ended_at,
         "capture_sha256": plan["plan"]["capture_sha256"],
         "plan_sha256": plan["plan_sha256"],
         "seed": plan["plan"]["seed"],
         "code_version": plan["code_version"],
         "price_version": plan["plan"]["price_version"],
-        "status": "interrupted" if ledger.missing else "complete",
-        "planned": len(ledger.planned),
+        "status": "interrupted" if balance.unanswered else "complete",
+        "planned": balance.legs,
         "schema_version": SCHEMA_VERSION,
-        "pacing": ledger.pacing.get("pacing"),
-        "held_back_share": ledger.held_back_share,
+        "pacing": balance.pacing.get("pacing"),
+        "held_back_share": balance.held_back_share,
     }
 
 
-def _exchange_row(ledger: Ledger, key: str) -> Record:
-    return {"run_id": ledger.plan["run_id"], **ledger.results[key]}
+def _last(path: Path) -> Record:
+    last: Record = {}
+    for record in JournalFile(path) if path.exists() else ():
+        last = record
+    return last
 
 
-def _records(path: Path) -> list[Record]:
-    return read_journal(path).records if path.exists() else []
+def _pair(row: Record) -> str:
+    return f"{row['capture_id']}/{row['repetition']}/{row['lane']}"
 
 
-def _last(records: list[Record]) -> Record:
-    return records[-1] if records else {}
+def _latest(path: Path, name_of: Callable[[Record], str]) -> Iterator[Record]:
+    """The last record of each name, in the order of the first: a newer extractor replaces an older one."""
+    if not path.exists():
+        return
+    file, names, places = JournalFile(path), KeyTable(), array("q")
+    for place, record in file.placed():
+        number = names.number(name_of(record))
+        if number == len(places):
+            places.append(place)
+        else:
+            places[number] = place
+    yield from file.at(places)
 
 
-def _latest_features(records: list[Record]) -> Iterable[Record]:
-    """One row an audio: the last measured, so a newer extractor replaces an older one."""
-    return {record["audio_sha256"]: record for record in records}.values()
-
-
-def _latest_pair_features(records: list[Record]) -> Iterable[Record]:
-    """One row a pair, as for features."""
-    return {(record["capture_id"], record["repetition"], record["lane"]): record for record in records}.values()
+def _append(database: duckdb.DuckDBPyConnection, name: str, rows: Iterable[Record]) -> None:
+    tuples = _tuples(TABLES[name], rows)
+    with database.appender(name) as appender:
+        while batch := list(islice(tuples, _BATCH)):
+            appender.append_rows(batch)
 
 
 def _tuples(table: Table, rows: Iterable[Record]) -> Iterator[tuple[Any, ...]]:

@@ -13,20 +13,21 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Final, NamedTuple
 
 from harness.clock import Clock
 from harness.errors import BudgetExceeded, StoreError
-from harness.store.journal import read_journal
+from harness.store.journal import JournalFile
 from harness.store.runs import list_runs
 
 __all__ = ["ALL", "DaySpending"]
 
 ALL: Final = "all"  # the cap on all providers together
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+_CHUNK_BYTES: Final = 2**20  # a day's file may be long: thousands of lines at once are enough
 _NO_CAPS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -56,9 +57,9 @@ class DaySpending:
             BudgetExceeded: The day's cap has no room for it; nothing was set aside.
             StoreError: The day's file is damaged or cannot be written.
         """
-        day = f"{self._clock.now():%Y-%m-%d}"
+        day = self._today()
         file = self._file(day)
-        with file.locked():
+        with file:
             for name in (provider, ALL):
                 cap, gone = self._caps.get(name), file.microusd[name]
                 if cap is not None and gone + microusd > cap:
@@ -72,13 +73,13 @@ class DaySpending:
     def settle(self, call: str, microusd: int) -> None:
         """Turn the reservation of `call` into what it cost."""
         file = self._file(self._days.pop(call))
-        with file.locked():
+        with file:
             file.append(["settle", f"{self._owner}:{call}", microusd])
 
     def spent_microusd(self, provider: str = ALL) -> int:
         """What is spent and reserved today by all processes together."""
-        file = self._file(f"{self._clock.now():%Y-%m-%d}")
-        with file.locked():
+        file = self._file(self._today())
+        with file:
             return file.microusd[provider]
 
     def close(self) -> None:
@@ -86,6 +87,9 @@ class DaySpending:
         for file in self._files.values():
             file.close()
         self._files.clear()
+
+    def _today(self) -> str:
+        return self._clock.now().date().isoformat()
 
     def _file(self, day: str) -> "_DayFile":
         if day not in self._files:
@@ -99,7 +103,10 @@ class _Reservation(NamedTuple):
 
 
 class _DayFile:
-    """One day's lines, and what those read so far add up to."""
+    """One day's lines, and what those read so far add up to.
+
+    Inside `with` it is ours alone, with everything that others wrote taken in: twice for each paid call.
+    """
 
     def __init__(self, home: Path, day: str) -> None:
         self.path = home / "spending" / f"{day}.jsonl"
@@ -114,15 +121,18 @@ class _DayFile:
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be opened ({error.strerror}); make the folder writable") from None
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Alone with the file, everything that others wrote taken in."""
+    def __enter__(self) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
             self._catch_up()
-            yield
-        finally:
+        except BaseException:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def append(self, entry: list[str | int]) -> None:
         """Add a line and count it; only while locked."""
@@ -152,13 +162,17 @@ class _DayFile:
         if size_bytes == 0:
             for entry in _from_journals(self._home, self._day):
                 self.append(entry)
-        elif size_bytes > self._read_bytes:
-            self._take_in(os.pread(self._descriptor, size_bytes - self._read_bytes, self._read_bytes))
+        while self._read_bytes < size_bytes:
+            data = os.pread(self._descriptor, min(_CHUNK_BYTES, size_bytes - self._read_bytes), self._read_bytes)
+            end = data.rfind(b"\n") + 1
+            self._take_in(data[:end])
+            if not end:  # cut off by a crash and never acted on, so it is cut off here too
+                os.ftruncate(self._descriptor, self._read_bytes)
+                break
 
     def _take_in(self, data: bytes) -> None:
-        """Count whole lines; what a crash cut off at the end was never acted on, and is cut off here too."""
-        end = data.rfind(b"\n") + 1
-        for line in data[:end].splitlines():
+        """Count whole lines."""
+        for line in data.splitlines():
             entry = _unframed(line)
             if entry is None:
                 raise StoreError(
@@ -167,8 +181,6 @@ class _DayFile:
                 )
             self._book(entry)
             self._read_bytes += len(line) + 1
-        if end < len(data):
-            os.ftruncate(self._descriptor, self._read_bytes)
 
     def _book(self, entry: list[str | int]) -> None:
         if entry[0] == "reserve":
@@ -186,7 +198,7 @@ class _DayFile:
 
 
 def _framed(entry: list[str | int]) -> bytes:
-    body = json.dumps(entry, separators=(",", ":")).encode()
+    body = _ENCODER.encode(entry).encode()
     return b"%08x %s\n" % (zlib.crc32(body), body)
 
 
@@ -205,9 +217,11 @@ def _from_journals(home: Path, day: str) -> Iterator[list[str | int]]:
         if f"{datetime.fromtimestamp(run.journal.stat().st_mtime, UTC):%Y-%m-%d}" < day:
             continue  # it ended before
         today: set[str] = set()
-        for record in read_journal(run.journal).records:
+        for record in JournalFile(run.journal):
             if record["type"] == "intent" and str(record["at"]).startswith(day):
-                today.add(record["call"])
+                today.add(record["call"])  # until it is settled
                 yield ["reserve", f"{run.id}:{record['call']}", record["provider"], record["worst_microusd"]]
-            elif record["type"] == "settle" and record["call"] in today and record["microusd"] is not None:
-                yield ["settle", f"{run.id}:{record['call']}", record["microusd"]]
+            elif record["type"] == "settle" and record["call"] in today:
+                today.remove(record["call"])
+                if record["microusd"] is not None:
+                    yield ["settle", f"{run.id}:{record['call']}", record["microusd"]]

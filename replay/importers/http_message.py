@@ -6,7 +6,6 @@ cut, doubtful or told twice is refused rather than guessed at.
 
 import re
 import zlib
-from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -34,7 +33,8 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_INTERIM: Final = 4
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9][ \r]")
 _SOUND: Final = re.compile(rb"\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\x00]*\r\n)*")
-_WANTED_NAMES: Final = MappingProxyType({name.encode(): name for name in WANTED})
+_NAMES: Final = b"|".join(name.encode() for name in sorted(WANTED))
+_WANTED_FIELD: Final = re.compile(rb"\r\n(" + _NAMES + rb"):([^\r]*)", re.IGNORECASE)
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,200}\r\n")
 
 
@@ -89,13 +89,10 @@ def _fields(data: bytes, start: int, end: int) -> dict[str, str]:
     if not _SOUND.fullmatch(data, start, end):
         raise Unusable("the HTTP head holds a malformed field")
     found: dict[str, str] = {}
-    for field in data[start + 2 : end - 2].split(b"\r\n"):
-        name, _, raw = field.partition(b":")
-        wanted = _WANTED_NAMES.get(name.lower())
-        if wanted is not None:
-            value = raw.strip().decode("latin-1")
-            if found.setdefault(wanted, value) != value:
-                raise Unusable(f"the HTTP head tells {wanted} twice")
+    for field in _WANTED_FIELD.finditer(data, start, end):
+        wanted, value = field[1].decode().lower(), field[2].strip().decode("latin-1")
+        if found.setdefault(wanted, value) != value:
+            raise Unusable(f"the HTTP head tells {wanted} twice")
     length = found.get("content-length")
     if length is not None and not re.fullmatch("[0-9]{1,15}", length):
         raise Unusable("the HTTP head holds an unusable content-length")

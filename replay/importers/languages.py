@@ -1,5 +1,6 @@
 """A language as callers spell it, as the ISO 639-1 code that captures hold."""
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +32,7 @@ _THREE_LETTERS: Final = MappingProxyType(
 )
 
 
+@lru_cache(maxsize=256)
 def iso_code(value: str | None) -> str | None:
     """`en` for "en", "en-US", "EN_us", "eng" and "English"; None for "auto" and nothing.
 

@@ -11,13 +11,22 @@ import click
 from harness.capturing.keys import open_keys
 from harness.config import Settings
 from harness.errors import UsageError
+from harness.providers.container_rate import ContainerRate
 from harness.providers.pricing import PriceList
 from harness.speech import LANGUAGES, Operation, VoiceKind
 from harness.store.runs import find_run
 from replay.picking.costs import Costs
 from replay.picking.cover import Choice, Limits
 from replay.picking.filters import Filter
-from replay.picking.picking import Picked, failed_captures, pick_covering, pick_every, weights_path, write_weights
+from replay.picking.picking import (
+    Picked,
+    answered_captures,
+    failed_captures,
+    pick_covering,
+    pick_every,
+    weights_path,
+    write_weights,
+)
 from replay.sources import read_captures
 
 __all__ = ["pick"]
@@ -44,8 +53,10 @@ def _moment(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make; .zst packs it.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many captures.")
 @click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="At most so many USD at Qwen, with voices.")
+@click.option("--with-legacy", is_flag=True, help="Count the legacy path too, by the seconds that production waited.")
 @click.option("--budget-chars", type=click.IntRange(min=1), help="At most so many billed characters together.")
 @click.option("--failures-of", multiple=True, metavar="RUN", help="Take what failed in this run before all else.")
+@click.option("--except", "except_", multiple=True, metavar="RUN", help="Leave out what both answered in this run.")
 @click.option("--fill", is_flag=True, help="Use up the limit with more of what is frequent.")
 @click.option("--every", is_flag=True, help="Take every capture that passes the filters, instead of few that cover.")
 @click.option("--operation", multiple=True, type=click.Choice(_OPERATIONS), help="Only these operations.")
@@ -67,8 +78,10 @@ def pick(
     out: Path,
     limit: int | None,
     budget: float | None,
+    with_legacy: bool,
     budget_chars: int | None,
     failures_of: tuple[str, ...],
+    except_: tuple[str, ...],
     fill: bool,
     every: bool,
     operation: tuple[str, ...],
@@ -105,9 +118,11 @@ def pick(
         with_consent=with_consent,
         sample=sample,
         seed=seed,
+        leave_out=answered_captures(find_run(settings.home, name) for name in except_),
     )
     limits = Limits(limit, budget_chars, None if budget is None else math.floor(budget * 1e6))
-    costs = Costs(PriceList.load(settings.prices), settings.qwen)
+    prices = PriceList.load(settings.prices)
+    costs = Costs(prices, settings.qwen, legacy=ContainerRate(settings.modal, prices) if with_legacy else None)
     source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
     choice = None
     if not every:
@@ -117,8 +132,11 @@ def pick(
     picked = pick_every(source, keep, limits, out, costs=costs, chosen=chosen, replace=replace)
     if choice:
         write_weights(out, choice)
-    facts = _facts(out, picked, choice)
+    facts = {**_facts(out, picked, choice), "cost_of": costs.where}
     click.echo(json.dumps(facts, indent=2) if as_json else _text(facts))
+    if except_ and not picked.of:
+        click.echo("Nothing is left: what passes was answered in those runs; without --except it is taken.", err=True)
+        return
     click.echo(f"Next: cutover replay {out}", err=True)
 
 
@@ -141,7 +159,7 @@ def _facts(out: Path, picked: Picked, choice: Choice | None) -> dict[str, Any]:
 def _text(facts: dict[str, Any]) -> str:
     lines = [
         f"{facts['file']}: {facts['captures']:,} of {facts['of']:,} captures, {facts['chars']:,} billed characters, "
-        f"{facts['voices']} voices to make, ${facts['microusd'] / 1e6:.4f} at Qwen"
+        f"{facts['voices']} voices to make, ${facts['microusd'] / 1e6:.4f} {facts['cost_of']}"
     ]
     if "strata" in facts:
         lines.append(

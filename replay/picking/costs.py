@@ -1,6 +1,7 @@
 """What a capture would cost at Qwen by the price file: its words, and its voice once for all captures that speak in it.
 
-The legacy path charges for time, which nobody knows beforehand, so it is left out here.
+The legacy path charges for time, which nobody knows beforehand. Where it is wanted, the seconds that production waited
+stand for it: the work alone, without starts and idle time, which belong to no single request.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 from harness.config import QwenSettings
 from harness.exchanges import Capture
+from harness.providers.container_rate import ContainerRate
 from harness.providers.pricing import PriceList
 from harness.providers.qwen_terms import model_for
 from harness.speech import Operation, VoiceKind, billed_chars
@@ -26,12 +28,27 @@ class Cost(NamedTuple):
 class Costs:
     """Prices captures; one attempt each."""
 
-    def __init__(self, prices: PriceList, settings: QwenSettings) -> None:
+    def __init__(self, prices: PriceList, settings: QwenSettings, *, legacy: ContainerRate | None = None) -> None:
+        """Price at Qwen, and at the legacy path as well where its rate is given."""
         self._prices = prices
         self._settings = settings
+        self._legacy = legacy
+
+    @property
+    def where(self) -> str:
+        """At whom is paid, in words."""
+        return "at Qwen" if self._legacy is None else "at both providers"
 
     def of(self, capture: Capture) -> Cost | None:
-        """The cost of a capture; None when a price that it needs is unknown."""
+        """The cost of a capture; None when a price that it needs is unknown, or how long production waited."""
+        cost = self._at_qwen(capture)
+        if self._legacy is None or cost is None:
+            return cost
+        waited_s = capture.observed.total_s if capture.observed else None
+        legacy = None if waited_s is None else self._legacy.microusd(waited_s)
+        return None if legacy is None else cost._replace(microusd=cost.microusd + legacy)
+
+    def _at_qwen(self, capture: Capture) -> Cost | None:
         request, voice = capture.request, capture.request.voice
         spoken = self._price(model_for(request, self._settings), "characters", billed_chars(request.spoken_text))
         if request.operation is Operation.GENERATE and voice.kind is VoiceKind.PRESET:

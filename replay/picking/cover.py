@@ -23,7 +23,7 @@ class Limits(NamedTuple):
 
     captures: int | None = None
     chars: int | None = None
-    microusd: int | None = None  # at Qwen, voices included
+    microusd: int | None = None  # where it is counted, voices included
 
 
 class Candidate(NamedTuple):
@@ -42,7 +42,7 @@ class Choice:
     chosen: Mapping[str, Stratum]  # capture id → its stratum
     weights: Mapping[str, float]  # capture id → how many captures it stands for; adds up to all
     chars: int
-    microusd: int  # at Qwen, voices included; 0 where prices are unknown
+    microusd: int  # where it is counted, voices included; 0 where prices are unknown
     strata: int
     strata_covered: int
     traits: int

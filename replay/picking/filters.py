@@ -1,7 +1,7 @@
 """Which captures are meant at all."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ class Filter:
     with_consent: bool = False  # a cloned voice only with some consent
     sample: float = 1.0  # share of captures, the same ones for the same seed
     seed: int = 0
+    leave_out: Container[str] = ()  # ids
 
     def matches(self, capture: Capture) -> bool:
         """Whether the capture is meant."""
@@ -37,6 +38,7 @@ class Filter:
             and (self.until is None or capture.captured_at < self.until)
             and (self.max_chars is None or len(request.spoken_text) <= self.max_chars)
             and (not self.with_consent or request.voice.kind != "clone" or capture.consent is not None)
+            and capture.id not in self.leave_out
             and (self.sample >= 1.0 or stable_share(capture.id, self.seed) < self.sample)
         )
 

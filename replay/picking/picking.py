@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from harness.errors import UsageError
 from harness.exchanges import Capture
@@ -11,6 +11,7 @@ from harness.providers.base import References
 from harness.speech import VoiceKind, billed_chars
 from harness.store.blobs import BlobStore
 from harness.store.database import open_db
+from harness.store.key_table import KeyTable
 from harness.store.runs import Run
 from replay.exporters.capture_writer import CaptureWriter
 from replay.picking.costs import Bill, Cost, Costs
@@ -19,9 +20,14 @@ from replay.picking.filters import Filter, stable_share
 from replay.picking.strata import stratum_of, traits_of
 from replay.sources import CaptureFile
 
-__all__ = ["Picked", "failed_captures", "pick_covering", "pick_every", "weights_path"]
+__all__ = ["Picked", "answered_captures", "failed_captures", "pick_covering", "pick_every", "weights_path"]
 
 _FAILED = "SELECT DISTINCT capture_id FROM exchanges WHERE outcome <> 'ok'"
+_ANSWERED = """
+    SELECT capture_id FROM exchanges GROUP BY capture_id
+    HAVING bool_and(outcome = 'ok') AND bool_or(lane = 'control') AND bool_or(lane = 'candidate')
+"""
+_BATCH: Final = 1_000  # ids fetched at once
 
 
 class Picked(NamedTuple):
@@ -31,7 +37,7 @@ class Picked(NamedTuple):
     of: int  # that passed the filter
     chars: int  # as billed
     voices: int  # different ones that have to be made at a provider
-    microusd: int = 0  # at Qwen, those voices included; 0 where no prices were given
+    microusd: int = 0  # where it is counted, those voices included; 0 where no prices were given
 
 
 def failed_captures(runs: Iterable[Run]) -> set[str]:
@@ -45,6 +51,22 @@ def failed_captures(runs: Iterable[Run]) -> set[str]:
         with open_db(run.database) as database:
             failed.update(capture_id for (capture_id,) in database.execute(_FAILED).fetchall())
     return failed
+
+
+def answered_captures(runs: Iterable[Run]) -> KeyTable:
+    """Ids of captures that both providers answered in one of these sealed runs, and no leg of which failed there.
+
+    Raises:
+        StoreError: A run is not sealed.
+    """
+    answered = KeyTable()
+    for run in runs:
+        with open_db(run.database) as database:
+            found = database.execute(_ANSWERED)
+            while rows := found.fetchmany(_BATCH):
+                for (capture_id,) in rows:
+                    answered.number(capture_id)
+    return answered
 
 
 def pick_covering(
@@ -113,7 +135,8 @@ def pick_every(
 def _cost(capture: Capture, limits: Limits, costs: Costs | None) -> Cost | None:
     cost = costs.of(capture) if costs else None
     if cost is None and limits.microusd is not None:
-        raise UsageError(f"--budget: no price is known for capture {capture.id} at Qwen; use --budget-chars instead")
+        where = costs.where if costs else "anywhere"
+        raise UsageError(f"--budget: no price is known for capture {capture.id} {where}; use --budget-chars instead")
     return cost
 
 

@@ -4,6 +4,7 @@ Which fields hold words and which identities is said here; what becomes of those
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -19,6 +20,7 @@ __all__ = ["CallSanitiser", "Sanitised"]
 
 _ID_DIGITS: Final = 24
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # as the format writes
+_UTC_MICROSECONDS: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
 _OBSERVED: Final = ("provider", "status", "first_byte_s", "total_s", "audio_s")
 
 
@@ -119,6 +121,8 @@ class CallSanitiser:
 
 def _in_utc(moment: str) -> str:
     """The moment as the capture format writes it; anything else as it is, for the format to refuse."""
+    if _UTC_MICROSECONDS.fullmatch(moment):  # as most importers give it; the format reads it once more anyway
+        return f"{moment[:23]}{'' if moment[23:26] == '000' else moment[23:26]}Z"
     try:
         parsed = datetime.fromisoformat(moment)
         if parsed.tzinfo is None or "T" not in moment:

@@ -13,7 +13,7 @@ from harness.capturing.keys import IDENTITY_KEY, open_keys
 from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import UsageError
-from replay.sanitising.purging import Criteria, Purge, carry_out, plan_purge, write_proof
+from replay.sanitising.purging import Criteria, Purge, carry_out, plan_purge, runs_that_hold, write_proof
 from replay.sanitising.verifying import Verification
 from replay.sanitising.verifying import verify as verify_file
 from replay.sources import read_captures
@@ -81,7 +81,7 @@ def purge(
     """Take captures out of a file for good, and the recordings that only they spoke of.
 
     All conditions must hold together. The file is written anew, so that no byte of theirs stays in it; a line in
-    purges.jsonl under the home folder says that it was done.
+    purges.jsonl under the home folder says that it was done. Runs that hold words of them are named.
     """
     settings, clock = Settings.load(), SystemClock()
     keys = open_keys(settings)
@@ -96,10 +96,13 @@ def purge(
     if yes:
         carry_out(source, criteria, planned)
         write_proof(settings.home / "purges.jsonl", captures, criteria, planned, at=clock.now())
-    facts = {"file": str(captures), "done": yes, **_facts(planned)}
+    holding = runs_that_hold(settings.home, criteria)
+    facts = {"file": str(captures), "done": yes, **_facts(planned), "runs": [folder.name for folder in holding]}
     click.echo(json.dumps(facts, indent=2) if as_json else _purge_text(facts))
     if planned.unreadable:
         click.echo(f"Recordings stay: {', '.join(planned.unreadable)} beside it cannot be read", err=True)
+    for folder in holding:
+        click.echo(f"Run {folder.name} holds words of them as well, and can only go whole: rm -r {folder}", err=True)
     _advise(captures, yes)
 
 
@@ -130,6 +133,6 @@ def _purge_text(facts: dict[str, Any]) -> str:
 
 def _advise(captures: Path, done: bool) -> None:
     if done:
-        click.echo(f"Copies and runs are other files. Next: cutover capture verify {captures}", err=True)
+        click.echo(f"Copies are other files. Next: cutover capture verify {captures}", err=True)
     else:
         click.echo("Nothing was changed. To do it: the same command with --yes", err=True)

@@ -9,12 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.errors import CaptureError
+from harness.errors import CaptureError, StoreError
 from harness.exchanges import Capture
+from harness.store.journal import JournalFile
+from harness.store.rows import Row
+from harness.store.runs import Run, list_runs
 from replay.exporters.capture_writer import CaptureWriter
 from replay.sources import CaptureFile, read_captures
 
-__all__ = ["Criteria", "Purge", "carry_out", "plan_purge", "write_proof"]
+__all__ = ["Criteria", "Purge", "carry_out", "plan_purge", "runs_that_hold", "write_proof"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +30,17 @@ class Criteria:
 
     def meets(self, capture: Capture) -> bool:
         """Whether the capture has to go."""
+        return self._meet(capture.captured_at, capture.user_key, capture.request.voice.id)
+
+    def meets_row(self, row: Row) -> bool:
+        """The same of a capture as a run's journal holds it."""
+        return self._meet(datetime.fromisoformat(row["captured_at"]), row["user_key"], row["voice_id"])
+
+    def _meet(self, captured_at: datetime, user_key: str | None, voice_id: str | None) -> bool:
         return (
-            (self.captured_before is None or capture.captured_at < self.captured_before)
-            and (self.user_key is None or capture.user_key == self.user_key)
-            and (self.voice_id is None or capture.request.voice.id == self.voice_id)
+            (self.captured_before is None or captured_at < self.captured_before)
+            and (self.user_key is None or user_key == self.user_key)
+            and (self.voice_id is None or voice_id == self.voice_id)
         )
 
     def facts(self) -> dict[str, str | None]:
@@ -102,6 +112,24 @@ def carry_out(source: CaptureFile, criteria: Criteria, purge: Purge) -> None:
         path = source.references.find(sha256)
         if path is not None:
             path.unlink(missing_ok=True)
+
+
+def runs_that_hold(home: Path, criteria: Criteria) -> list[Path]:
+    """The folders of runs under `home` in which words of what has to go were replayed or recorded, oldest first.
+
+    A journal is never written anew, so such a run can only go whole; whether its verdict is still needed is for people
+    to say. A run whose journal is damaged is taken for one that holds some.
+    """
+    return [run.path for run in list_runs(home) if _holds(run, criteria)]
+
+
+def _holds(run: Run, criteria: Criteria) -> bool:
+    try:
+        return any(
+            criteria.meets_row(record["capture"]) for record in JournalFile(run.journal) if record["type"] == "planned"
+        )
+    except (StoreError, KeyError, TypeError, ValueError):
+        return True
 
 
 def write_proof(path: Path, source: Path, criteria: Criteria, purge: Purge, *, at: datetime) -> None:

@@ -6,8 +6,8 @@ import pytest
 from harness.clock import FakeClock
 from harness.config import QuotaSettings, Settings
 from harness.errors import BudgetExceeded, NotAdmitted
-from harness.providers.base import PaidCall
-from harness.store.journal import read_journal
+from harness.providers.base import PaidCall, Purpose
+from harness.store.journal import JournalFile, read_journal
 from harness.store.logbook import Logbook
 from replay.admission import Admissions, LegAdmission
 from replay.budget import Budget
@@ -17,8 +17,8 @@ from replay.quota import Quota
 PLAN = {"type": "plan", "run_id": "r", "started_at": "t"}
 
 
-def a_call(attempt: int = 1, worst: int | None = 500) -> PaidCall:
-    return PaidCall(provider="qwen", purpose="speak", attempt=attempt, worst_microusd=worst)
+def a_call(attempt: int = 1, worst: int | None = 500, purpose: Purpose = "speak") -> PaidCall:
+    return PaidCall(provider="qwen", purpose=purpose, attempt=attempt, worst_microusd=worst)
 
 
 def an_admission(path: Path, budget: Budget, clock: FakeClock) -> tuple[LegAdmission, Logbook]:
@@ -49,7 +49,7 @@ async def test_what_a_call_cost_is_booked(tmp_path: Path) -> None:
         await admission.admit(a_call())
         admission.settle(a_call(), 120)
 
-    assert (budget.spent_microusd, budget.reserved_microusd, book.ledger.spent_microusd()) == (120, 0, 120)
+    assert (budget.spent_microusd, budget.reserved_microusd, book.balance.spent_microusd()) == (120, 0, 120)
 
 
 async def test_a_call_that_was_never_settled_is_booked_at_its_worst(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_a_call_that_was_never_settled_is_booked_at_its_worst(tmp_path: Pa
         await admission.admit(a_call())
         admission.close()
 
-    assert (budget.spent_microusd, book.ledger.spent_microusd()) == (500, 500)
+    assert (budget.spent_microusd, book.balance.spent_microusd()) == (500, 500)
 
 
 async def test_a_call_that_the_budget_cannot_cover_leaves_no_trace(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ async def test_a_call_that_the_budget_cannot_cover_leaves_no_trace(tmp_path: Pat
     with book, pytest.raises(BudgetExceeded):
         await admission.admit(a_call())
 
-    assert book.ledger.calls == {}
+    assert book.balance.paid_calls == 0
     assert admission.admitted_at is None
 
 
@@ -83,7 +83,7 @@ async def test_a_call_cancelled_before_it_went_out_costs_nothing(tmp_path: Path)
             await asyncio.sleep(0)
             task.cancel()
 
-    assert (budget.spent_microusd, budget.reserved_microusd, book.ledger.spent_microusd()) == (0, 0, 0)
+    assert (budget.spent_microusd, budget.reserved_microusd, book.balance.spent_microusd()) == (0, 0, 0)
 
 
 async def test_every_attempt_is_a_call_of_its_own_and_later_waits_are_kept_apart(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ async def test_every_attempt_is_a_call_of_its_own_and_later_waits_are_kept_apart
         await admission.admit(a_call(2))
         admission.settle(a_call(2), 300)
 
-    assert len(book.ledger.calls) == 2
+    assert book.balance.paid_calls == 2
     assert first_wait == 0.0
     assert admission.own_wait_s == pytest.approx(0.02)  # the journal's group of commits
 
@@ -139,7 +139,7 @@ async def test_whoever_waits_for_quota_when_the_switch_is_pulled_sends_nothing(t
             await asyncio.sleep(0.01)
             switch.pull("asked to stop")
 
-    assert (budget.reserved_microusd, book.ledger.calls, full.waiting) == (0, {}, 0)
+    assert (budget.reserved_microusd, book.balance.paid_calls, full.waiting) == (0, 0, 0)
 
 
 async def test_a_pulled_kill_switch_lets_nothing_out(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_a_pulled_kill_switch_lets_nothing_out(tmp_path: Path) -> None:
     with book, pytest.raises(NotAdmitted, match="KILL exists; remove it"):
         await admission.admit(a_call())
 
-    assert (budget.reserved_microusd, book.ledger.calls) == (0, {})
+    assert (budget.reserved_microusd, book.balance.paid_calls) == (0, 0)
 
 
 async def test_what_was_begun_is_finished_after_a_stop_but_not_in_an_emergency(tmp_path: Path) -> None:
@@ -170,4 +170,36 @@ async def test_what_was_begun_is_finished_after_a_stop_but_not_in_an_emergency(t
         with pytest.raises(NotAdmitted, match="KILL exists"):
             await begun.admit(a_call(3))
 
-    assert [call["attempt"] for call in book.ledger.calls.values()] == [1, 2]
+    assert [record["attempt"] for record in JournalFile(tmp_path / "journal.jsonl") if record["type"] == "intent"] == [
+        1,
+        2,
+    ]
+
+
+async def test_a_clone_that_was_paid_for_is_spoken_in_even_in_an_emergency_but_only_once(tmp_path: Path) -> None:
+    _, book = an_admission(tmp_path, Budget(10_000), FakeClock())
+    switch = KillSwitch(Settings(home=tmp_path))
+    shared = Admissions(budget=Budget(10_000), book=book, switch=switch, clock=FakeClock())
+    begun = shared.to("c1/0/candidate", Quota(QuotaSettings(per_second=100, per_minute=1_000, share=1.0, ramp_s=0.0)))
+
+    with book:
+        await begun.admit(a_call(1, purpose="clone"))
+        (tmp_path / "KILL").touch()
+        await begun.admit(a_call(2))
+        with pytest.raises(NotAdmitted, match="KILL exists"):
+            await begun.admit(a_call(3))
+
+    intents = [record for record in JournalFile(tmp_path / "journal.jsonl") if record["type"] == "intent"]
+    assert [record["purpose"] for record in intents] == ["clone", "speak"]
+
+
+async def test_a_voice_whose_making_failed_is_not_tried_again_in_an_emergency(tmp_path: Path) -> None:
+    _, book = an_admission(tmp_path, Budget(10_000), FakeClock())
+    shared = Admissions(budget=Budget(10_000), book=book, switch=KillSwitch(Settings(home=tmp_path)), clock=FakeClock())
+    begun = shared.to("c1/0/candidate", Quota(QuotaSettings(per_second=100, per_minute=1_000, share=1.0, ramp_s=0.0)))
+
+    with book:
+        await begun.admit(a_call(1, purpose="clone"))
+        (tmp_path / "KILL").touch()
+        with pytest.raises(NotAdmitted, match="KILL exists"):
+            await begun.admit(a_call(2, purpose="clone"))

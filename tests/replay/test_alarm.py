@@ -58,3 +58,18 @@ async def test_a_cancelled_wait_leaves_the_alarm_usable_and_nothing_open() -> No
 
         assert clock.monotonic() >= moment_s
     assert open_files() == before
+
+
+async def test_a_ring_for_somebody_who_has_left_wakes_nobody_early() -> None:
+    clock = SystemClock()
+    async with open_alarm(clock) as alarm:
+        left = asyncio.ensure_future(alarm.until(clock.monotonic() + 0.001))
+        await asyncio.sleep(0)
+        passed_s = clock.monotonic() + 0.003
+        while clock.monotonic() < passed_s:
+            pass  # it rings, and the loop has no turn to see it
+        left.cancel()
+        moment_s = clock.monotonic() + 0.01
+        await alarm.until(moment_s)
+
+        assert clock.monotonic() >= moment_s

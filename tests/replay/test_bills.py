@@ -41,6 +41,15 @@ def test_a_shorter_window_and_a_dearer_region_are_settings() -> None:
     assert modal_bill([seen()], settings, LIST).fully_loaded_usd == pytest.approx(2 * 20 * 0.000306)
 
 
+def test_the_cores_and_the_memory_of_a_container_are_on_the_bill_busy_or_idle() -> None:
+    bill = modal_bill([seen()], ModalSettings(cpu_cores=4.0, memory_gib=16.0), LIST)
+
+    each_s = 0.000306 + 4 * 0.0000131 + 16 * 0.00000222
+    assert bill.usd == pytest.approx(10 * each_s, abs=1e-6)
+    assert bill.fully_loaded_usd == pytest.approx(310 * each_s, abs=1e-6)
+    assert "by observed seconds of A10G with 4 cores and 16 GiB, 10 s busy" in bill.basis
+
+
 def test_a_gpu_without_a_price_has_an_unknown_bill() -> None:
     bill = modal_bill([seen()], ModalSettings(gpu="A100-40GB"), LIST)
 

@@ -13,6 +13,8 @@ from harness.store.database import open_db
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
 from harness.store.runs import find_run
+from tests.canaries import QWEN_KEY
+from tests.killed import kill_when
 from tests.standins import cutover, meter, running_standins
 
 DEMO = str(PROJECT / "data" / "demo" / "captures.jsonl.zst")
@@ -66,7 +68,7 @@ def test_a_dry_run_sends_nothing_and_names_the_hash(environment: dict[str, str])
     ],
 )
 def test_money_is_spent_only_for_a_plan_that_was_seen(options: list[str], sentence: str, tmp_path: Path) -> None:
-    offline = {**os.environ, "CUTOVER_HOME": str(tmp_path), "CUTOVER_QWEN__API_KEY": "sk-x"}
+    offline = {**os.environ, "CUTOVER_HOME": str(tmp_path), "CUTOVER_QWEN__API_KEY": QWEN_KEY}
     offline |= {"CUTOVER_MODAL__BASE_URL": "https://modal.invalid"}
 
     arguments = ["replay", DEMO, "--limit", "6"]
@@ -111,6 +113,10 @@ def test_the_same_command_after_the_end_starts_a_new_run_and_before_it_goes_on(e
     assert len(runs) == 2
 
 
+def _results(runs: Path) -> int:
+    return sum(journal.read_bytes().count(b'"type":"result"') for journal in runs.glob("*/journal.jsonl"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
 def test_an_interrupted_replay_goes_on_and_pays_for_nothing_twice(
     environment: dict[str, str], number: signal.Signals
@@ -120,12 +126,9 @@ def test_an_interrupted_replay_goes_on_and_pays_for_nothing_twice(
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.cli", *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    journal = None
-    while journal is None or journal.read_bytes().count(b'"type":"result"') < 20:
-        assert process.poll() is None, process.communicate()
-        journal = next(iter((home(environment) / "runs").glob("*/journal.jsonl")), None)
-    process.send_signal(number)
-    process.communicate()
+    runs = home(environment) / "runs"
+    kill_when(process, lambda: _results(runs) >= 20, number=number)
+    (journal,) = runs.glob("*/journal.jsonl")
 
     again = cutover(command, environment)
 

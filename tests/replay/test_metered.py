@@ -7,7 +7,7 @@ from replay.metered import metered
 
 
 def row(**metadata: Any) -> dict[str, Any]:
-    return {"metadata": metadata}
+    return metadata
 
 
 def spoken(reported: int | None, counted: int) -> dict[str, Any]:

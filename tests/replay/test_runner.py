@@ -10,12 +10,13 @@ import pytest
 
 from harness.clock import Clock, FakeClock
 from harness.config import QuotaSettings, Settings
-from harness.errors import ErrorKind
+from harness.errors import ErrorKind, StoreError
 from harness.exchanges import Capture, Exchange, Failure, Lane
 from harness.progress import ProgressReport
 from harness.speech import Operation, SpeechRequest, VoiceKind
+from harness.store.balance import Balance
 from harness.store.blobs import BlobStore
-from harness.store.journal import Journal
+from harness.store.journal import Journal, JournalFile
 from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
@@ -86,7 +87,7 @@ class Bench:
         quota = QuotaSettings(per_second=10**6, per_minute=10**6, share=1.0, ramp_s=0.0)
         scarce = quota.model_copy(update={"per_second": qwen_per_second})
         with Logbook(self.home / "journal.jsonl", clock=self.clock) as book:
-            if not book.ledger.plan:
+            if not book.balance.plan:
                 book.write({"type": "plan", "run_id": "r", "started_at": "t", "plan": {}})
                 for entry in self.plan.entries():
                     legs = [{"key": leg.key, "lane": leg.lane, "position": leg.position} for leg in entry.legs]
@@ -99,7 +100,7 @@ class Bench:
                 plan=self.plan,
                 book=book,
                 routes={Lane.CONTROL: control, Lane.REPEAT: control, Lane.CANDIDATE: candidate},
-                budget=Budget(cap_microusd, spent=book.ledger.spent_by_provider()),
+                budget=Budget(cap_microusd, spent=book.balance.spent_by_provider()),
                 switch=KillSwitch(Settings(home=self.home)),
                 blobs=BlobStore(self.home / "audio"),
                 clock=self.clock,
@@ -107,6 +108,10 @@ class Bench:
                 progress=ProgressReport("replay", 1, stream=StringIO(), clock=self.clock),
                 resend_unknown=resend_unknown,
             )
+
+    def ledger(self) -> Ledger:
+        """What the journal holds."""
+        return Ledger.of(JournalFile(self.home / "journal.jsonl"))
 
     async def run(self, **options: object) -> Mapping[str, Mapping[str, int]]:
         async with self.replay(**options) as replay:  # type: ignore[arg-type]
@@ -145,10 +150,29 @@ async def test_audio_is_stored_before_its_row_and_under_its_hash(tmp_path: Path)
     bench = Bench(tmp_path, captures(1))
 
     async with bench.replay() as replay:
-        ledger = await replay.run()
+        await replay.run()
 
-    row = ledger.results["c0/0/candidate"]
+    row = bench.ledger().results["c0/0/candidate"]
     assert BlobStore(tmp_path / "audio").get(row["audio_sha256"], row["audio_extension"]) == b"qwen:text 0"
+
+
+async def test_a_full_disk_ends_the_run_with_one_sentence_and_nothing_is_paid_twice_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, captures(20))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlobStore, "put_all", full)
+        with pytest.raises(StoreError, match="No space left on device; free space, then run the same command"):
+            await bench.run()
+    sent = bench.qwen.sent.copy()
+    outcomes = await bench.run()
+
+    assert outcomes["candidate"] == {"ok": 20 - sent.total(), "unknown_outcome": sent.total()}
+    assert max(bench.qwen.sent.values()) == 1
 
 
 async def test_a_finished_run_sends_nothing_when_run_again(tmp_path: Path) -> None:
@@ -192,12 +216,14 @@ async def test_what_was_sent_before_a_kill_is_counted_as_spent_and_not_sent_agai
     await killed_in_flight(bench)
 
     async with bench.replay() as replay:
-        ledger = await replay.run()
+        balance = await replay.run()
 
-    assert ledger.outcomes()["candidate"] == {"ok": 7, "unknown_outcome": 3}
+    assert balance.outcomes()["candidate"] == {"ok": 7, "unknown_outcome": 3}
     assert set(bench.qwen.sent.values()) == {1}
-    assert replay.budget.spent_microusd == ledger.spent_microusd() == 6 * 2_000 + 14 * 1_000
-    assert {row["service_s"] for row in ledger.results.values() if row["outcome"] == "unknown_outcome"} == {None}
+    assert replay.budget.spent_microusd == balance.spent_microusd() == 6 * 2_000 + 14 * 1_000
+    assert {row["service_s"] for row in bench.ledger().results.values() if row["outcome"] == "unknown_outcome"} == {
+        None
+    }
 
 
 async def test_what_was_sent_before_a_kill_is_sent_again_when_asked_for(tmp_path: Path) -> None:
@@ -230,9 +256,9 @@ async def test_a_failure_that_every_call_would_share_stops_the_run(tmp_path: Pat
     bench.qwen._answer = lambda request: an_exchange(provider="qwen", failed=kind)
 
     async with bench.replay(concurrency=2) as replay:
-        ledger = await replay.run()
+        balance = await replay.run()
 
-    assert ledger.outcomes()["candidate"] == {kind.value: 2, "missing": 48}
+    assert balance.outcomes()["candidate"] == {kind.value: 2, "missing": 48}
     assert f"qwen answered {kind.value}" in (replay.stopped_because or "")
 
 
@@ -241,11 +267,11 @@ async def test_voices_are_made_once_before_anything_is_timed(tmp_path: Path) -> 
     bench = Bench(tmp_path, [a_capture(f"c{n}", request=a_request(f"t{n}", voice=voice)) for n in range(5)])
 
     async with bench.replay() as replay:
-        ledger = await replay.run()
+        balance = await replay.run()
 
     assert bench.qwen.voices == [voice.id]
     assert bench.legacy.voices == []
-    assert set(ledger.voices) == {f"at-qwen-{voice.id}"}
+    assert set(balance.voices) == {f"at-qwen-{voice.id}"}
 
 
 async def test_a_voice_that_was_made_only_to_be_measured_is_deleted(tmp_path: Path) -> None:
@@ -256,21 +282,21 @@ async def test_a_voice_that_was_made_only_to_be_measured_is_deleted(tmp_path: Pa
 
     bench.qwen._answer = answer
     async with bench.replay() as replay:
-        ledger = await replay.run()
+        balance = await replay.run()
 
     assert bench.qwen.deleted == ["made-1"]
-    assert ledger.voices == {}
+    assert balance.voices == {}
 
 
 async def test_without_consent_a_reference_is_sent_to_nobody(tmp_path: Path) -> None:
     bench = Bench(tmp_path, [a_capture(request=a_request("", operation=Operation.CLONE))])
 
     async with bench.replay() as replay:
-        ledger = await replay.run()
+        balance = await replay.run()
 
-    assert ledger.outcomes() == {"control": {"unsupported": 1}, "candidate": {"unsupported": 1}}
+    assert balance.outcomes() == {"control": {"unsupported": 1}, "candidate": {"unsupported": 1}}
     assert bench.qwen.sent.total() == bench.legacy.sent.total() == 0
-    assert ledger.calls == {}
+    assert balance.paid_calls == 0
 
 
 async def test_the_ledger_of_a_run_is_what_its_journal_says(tmp_path: Path) -> None:
@@ -279,7 +305,7 @@ async def test_the_ledger_of_a_run_is_what_its_journal_says(tmp_path: Path) -> N
         live = await replay.run()
 
     async with bench.replay() as reopened:
-        read = reopened.book.ledger
+        read = reopened.book.balance
 
     assert live == read
 
@@ -321,9 +347,9 @@ def test_where_one_quota_is_scarce_both_legs_wait_for_it_and_still_start_togethe
 
     async def run() -> None:
         async with bench.replay(concurrency=6, qwen_per_second=2.0) as replay:
-            ledger = await replay.run()
+            balance = await replay.run()
             assert replay.routes[Lane.CANDIDATE].quota.waited_s > 5.0
-            assert ledger.pacing["quota_waited_s"]["qwen"] > 5.0
+            assert balance.pacing["quota_waited_s"]["qwen"] > 5.0
 
     run_in_virtual_time(run())
 
@@ -349,9 +375,9 @@ def test_what_waits_for_quota_when_sending_is_stopped_is_let_go_within_a_second(
     async def run() -> Mapping[str, Mapping[str, int]]:
         async with bench.replay(concurrency=6, qwen_per_second=1.0) as replay, asyncio.TaskGroup() as group:
             group.create_task(pull(replay))
-            ledger = await replay.run()
+            balance = await replay.run()
             ended_at_s.append(virtual.monotonic())
-            return ledger.outcomes()
+            return balance.outcomes()
 
     outcomes = run_in_virtual_time(run())
 
@@ -362,17 +388,17 @@ def test_what_waits_for_quota_when_sending_is_stopped_is_let_go_within_a_second(
 def test_a_warm_up_is_sent_first_is_paid_and_is_no_leg(tmp_path: Path) -> None:
     bench = Bench(tmp_path, captures(5), warm_up=2, clock=VirtualClock())
 
-    async def run() -> Ledger:
+    async def run() -> Balance:
         async with bench.replay() as replay:
             return await replay.run()
 
-    ledger = run_in_virtual_time(run())
+    balance = run_in_virtual_time(run())
 
-    warm = [call for call in ledger.calls.values() if call["leg"].startswith("warm-up:")]
-    assert ledger.warm_ups == len(warm) == 4
-    assert ledger.outcomes() == {"control": {"ok": 5}, "candidate": {"ok": 5}}
+    warm = [call for call in bench.ledger().calls.values() if call["leg"].startswith("warm-up:")]
+    assert balance.warm_ups == len(warm) == 4
+    assert balance.outcomes() == {"control": {"ok": 5}, "candidate": {"ok": 5}}
     assert bench.qwen.sent == {"text 0": 2, "text 1": 2, "text 2": 1, "text 3": 1, "text 4": 1}
-    assert ledger.spent_microusd() == 14 * 1_000
+    assert balance.spent_microusd() == 14 * 1_000
     first_timed_s = sorted(bench.qwen.sent_at_s)[2]
     assert first_timed_s >= 1.0  # when the warm-up had been answered
 
@@ -392,10 +418,10 @@ async def test_a_warm_up_that_every_call_would_share_the_failure_of_stops_the_ru
     bench.qwen._answer = lambda request: an_exchange(provider="qwen", failed=ErrorKind.AUTH)
 
     async with bench.replay(concurrency=1) as replay:
-        ledger = await replay.run()
+        balance = await replay.run()
 
     assert "qwen answered auth" in (replay.stopped_because or "")
-    assert ledger.outcomes() == {"control": {"missing": 5}, "candidate": {"missing": 5}}
+    assert balance.outcomes() == {"control": {"missing": 5}, "candidate": {"missing": 5}}
 
 
 async def test_no_room_in_our_own_quota_does_not_slow_us_down_as_a_throttling_provider_would(tmp_path: Path) -> None:

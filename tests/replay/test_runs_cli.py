@@ -1,11 +1,14 @@
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from harness.clock import FakeClock
 from harness.errors import UsageError
+from harness.gateway.live_run import LiveRun
 from harness.store.runs import Run, audio_store
 from replay.runs_cli import runs
 from tests.harness.store.test_seal import run  # noqa: F401 - a fixture: a finished run under tmp_path/runs
@@ -80,3 +83,21 @@ def test_files_of_no_run_are_shown_and_deleted_only_when_asked(run: Run, tmp_pat
     assert "Next: cutover runs compact --delete" in shown.stderr
     assert (there, orphan.exists()) == (True, False)
     assert (deleted["deleted"], deleted["bytes"], len(deleted["files"])) == (True, 6, 1)
+
+
+def test_old_live_runs_are_shown_and_deleted_only_when_told(tmp_path: Path) -> None:
+    live = LiveRun(tmp_path, kind="shadow", plan={}, clock=FakeClock(datetime(2026, 1, 1, tzinfo=UTC)))
+    live.close()
+
+    kept = CliRunner().invoke(runs, ["purge", "--older-than", "100000"], catch_exceptions=False)
+    shown = CliRunner().invoke(runs, ["purge", "--older-than", "1"], catch_exceptions=False)
+    was_there = live.run.path.exists()
+    deleted = json.loads(
+        CliRunner().invoke(runs, ["purge", "--older-than", "1", "--delete", "--json"], catch_exceptions=False).stdout
+    )
+
+    assert kept.stdout == "0 live runs older than 100000 days found.\n"
+    assert live.run.id in shown.stdout
+    assert "Next: cutover runs purge --delete" in shown.stderr
+    assert was_there
+    assert (deleted["runs"], live.run.path.exists()) == ([live.run.id], False)

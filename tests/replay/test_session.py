@@ -8,11 +8,12 @@ from harness.clock import FakeClock
 from harness.config import ModalSettings, QwenSettings, ReplaySettings, Settings
 from harness.errors import CaptureError, ConfigError, UsageError
 from harness.exchanges import Lane
-from harness.store.journal import read_journal
+from harness.store.journal import Journal, JournalFile
 from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
-from replay.session import open_session
+from replay.session import open_session, write_legs
 from tests.builders import a_capture, a_request
+from tests.canaries import QWEN_KEY
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         home=tmp_path / "home",
         allow_hosts=frozenset({"127.0.0.1:9"}),
-        qwen=QwenSettings(base_url="http://127.0.0.1:9", api_key="sk-test"),  # type: ignore[arg-type]  # pydantic makes it secret
+        qwen=QwenSettings(base_url="http://127.0.0.1:9", api_key=QWEN_KEY),  # type: ignore[arg-type]  # pydantic makes it secret
         modal=ModalSettings(base_url="http://127.0.0.1:9"),
         replay=ReplaySettings(concurrency=2),
     )
@@ -76,7 +77,7 @@ async def test_an_opened_replay_has_its_whole_plan_on_record(settings: Settings,
     ):
         pass
 
-    ledger = Ledger.of(read_journal(session.run.journal).records)
+    ledger = Ledger.of(JournalFile(session.run.journal))
     assert len(ledger.captures) == 12
     assert len(ledger.planned) == session.plan.leg_counts().total()
     assert ledger.plan["source"] == {"good": 12, "quarantined": 0, "skipped": 0}
@@ -97,7 +98,34 @@ async def test_a_plan_cut_short_by_a_crash_is_completed(settings: Settings, capt
             pass
 
     assert again.run == session.run
-    assert len(Ledger.of(read_journal(session.run.journal).records).planned) == session.plan.leg_counts().total()
+    assert len(Ledger.of(JournalFile(session.run.journal)).planned) == session.plan.leg_counts().total()
+
+
+async def test_a_long_plan_does_not_wait_in_memory_until_all_of_it_is_written(
+    settings: Settings, captures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replay.session._SYNC_EVERY", 5)
+    journal = settings.home / "journal.jsonl"
+
+    async with opened(settings, captures) as session:
+        with Logbook(journal, clock=FakeClock()) as book:
+            book.write({"type": "plan"})
+            write_legs(book, session.plan)
+            on_disk = Ledger.of(JournalFile(journal))
+
+    assert len(on_disk.captures) == 10
+    assert len(Ledger.of(JournalFile(journal)).captures) == 12
+
+
+async def test_a_damaged_run_of_another_plan_is_not_even_read(settings: Settings, captures: Path) -> None:
+    with Journal(settings.home / "runs" / "r0" / "journal.jsonl") as journal:
+        journal.append({"type": "plan", "plan_sha256": "of another plan"})
+        journal.append({"type": "result"})
+    data = journal.path.read_bytes()
+    journal.path.write_bytes(data[:-5] + b"xxxx\n")
+
+    async with opened(settings, captures) as session:
+        assert not session.resumes
 
 
 async def test_a_finished_run_is_not_taken_up_again(settings: Settings, captures: Path) -> None:
@@ -107,7 +135,7 @@ async def test_a_finished_run_is_not_taken_up_again(settings: Settings, captures
     ):
         pass
     with Logbook(session.run.journal, clock=FakeClock()) as book:
-        for key in list(book.ledger.planned):
+        for key in Ledger.of(JournalFile(session.run.journal)).planned:
             book.write({"type": "result", "leg": key, "row": {"outcome": "ok"}, "at": "t"})
 
     async with opened(settings, captures) as unsealed:
@@ -162,3 +190,16 @@ async def test_a_missing_setting_is_named(
     with pytest.raises(ConfigError, match=variable):
         async with opened(settings.model_copy(update=change), captures):
             pass
+
+
+async def test_a_deployment_without_one_address_needs_a_name_of_its_own(settings: Settings, captures: Path) -> None:
+    hosts = {"clone_url": "http://127.0.0.1:9", "generate_url": "http://127.0.0.1:9"}
+
+    with pytest.raises(ConfigError, match=r"CUTOVER_MODAL__ACCOUNT is not set.*CLONE_URL, CUTOVER_MODAL__GENERATE_URL"):
+        async with opened(settings.model_copy(update={"modal": ModalSettings.model_validate(hosts)}), captures):
+            pass
+    named = ModalSettings.model_validate(hosts | {"account": "legacy-eu"})
+    async with opened(settings.model_copy(update={"modal": named}), captures) as session:
+        accounts = {target["account"] for target in session.plan.identity()["targets"].values()}
+
+    assert "legacy-eu" in accounts

@@ -8,7 +8,7 @@ from tests.builders import NOON
 def a_row(*, sent_after_s: float | None = 0.0, queued_s: float | None = 0.0, service_s: float = 1.0) -> dict[str, Any]:
     return {
         "outcome": "ok",
-        "sent_at": None if sent_after_s is None else (NOON + timedelta(seconds=sent_after_s)).isoformat(),
+        "sent_at": None if sent_after_s is None else NOON + timedelta(seconds=sent_after_s),
         "queued_s": queued_s,
         "service_s": service_s,
         "from_due_s": None if queued_s is None else queued_s + service_s,

@@ -47,8 +47,8 @@ async def test_every_voice_that_speech_needs_is_made_once_and_noted(voicing: Voi
     reason = await voicing.prepare(route, captures, at_once=4)
 
     assert reason is None
-    assert sorted(voicing.book.ledger.voices) == ["at-qwen-v0", "at-qwen-v1", "at-qwen-v2"]
-    assert voicing.book.ledger.spent_microusd() == 3 * 1_000
+    assert sorted(voicing.book.balance.voices) == ["at-qwen-v0", "at-qwen-v1", "at-qwen-v2"]
+    assert voicing.book.balance.spent_microusd() == 3 * 1_000
 
 
 async def test_presets_and_voices_that_are_themselves_measured_are_not_made(voicing: Voicing) -> None:
@@ -56,7 +56,7 @@ async def test_presets_and_voices_that_are_themselves_measured_are_not_made(voic
 
     await voicing.prepare(a_route(voicing), captures, at_once=4)
 
-    assert voicing.book.ledger.calls == {}
+    assert voicing.book.balance.paid_calls == 0
 
 
 async def test_a_voice_without_consent_is_not_made(voicing: Voicing) -> None:
@@ -64,7 +64,7 @@ async def test_a_voice_without_consent_is_not_made(voicing: Voicing) -> None:
 
     await voicing.prepare(a_route(voicing), [cloned], at_once=1)
 
-    assert voicing.book.ledger.calls == {}
+    assert voicing.book.balance.paid_calls == 0
 
 
 class RefusingProvider(ScriptedProvider):
@@ -90,7 +90,7 @@ async def test_nothing_is_made_once_the_switch_is_pulled(voicing: Voicing) -> No
 
     await voicing.prepare(a_route(voicing), [a_capture(request=a_request(voice=designed("v")))], at_once=1)
 
-    assert voicing.book.ledger.calls == {}
+    assert voicing.book.balance.paid_calls == 0
 
 
 async def test_a_measured_voice_is_forgotten_and_one_to_speak_with_is_kept(voicing: Voicing) -> None:
@@ -101,7 +101,7 @@ async def test_a_measured_voice_is_forgotten_and_one_to_speak_with_is_kept(voici
     await voicing.forget(a_route(voicing, provider), a_capture("g"), an_exchange(voice_id="kept-1"))
 
     assert provider.deleted == ["made-1"]
-    assert voicing.book.ledger.voices == {}
+    assert voicing.book.balance.voices == {}
 
 
 @pytest.mark.parametrize("kind", ErrorKind)

@@ -56,12 +56,12 @@ async def test_both_lanes_get_every_capture_and_the_journal_tells_of_it(warmed: 
 
     assert reason is None
     assert warmed.qwen.sent == warmed.legacy.sent == {"text 0": 1, "text 1": 1, "text 2": 1}
-    assert warmed.book.ledger.spent_microusd() == 6 * 1_000
+    assert warmed.book.balance.spent_microusd() == 6 * 1_000
     notes = [record for record in read_journal(warmed.journal).records if record["type"] == "warm_up"]
     assert {(note["capture_id"], note["lane"], note["outcome"]) for note in notes} == {
         (f"c{n}", lane, "ok") for n in range(3) for lane in ("control", "candidate")
     }
-    assert warmed.book.ledger.planned == {}
+    assert warmed.book.balance.legs == 0
 
 
 async def test_a_failure_that_every_call_would_share_ends_it(warmed: Warmed) -> None:

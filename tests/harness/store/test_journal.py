@@ -6,7 +6,7 @@ import pytest
 
 from harness.clock import FakeClock
 from harness.errors import StoreError
-from harness.store.journal import Journal, read_journal
+from harness.store.journal import Journal, JournalFile, read_journal
 
 RECORDS = [{"type": "a", "n": 1}, {"type": "b", "text": "zwei\n楽"}, {"type": "c", "n": None}]
 
@@ -38,6 +38,44 @@ def test_an_opened_journal_goes_on_behind_what_is_there(path: Path) -> None:
         journal.append({"type": "d"})
 
     assert found == RECORDS
+    assert read_journal(path).records == [*RECORDS, {"type": "d"}]
+
+
+def test_records_are_read_one_at_a_time_and_again_by_their_places_in_any_order(path: Path) -> None:
+    file = JournalFile(written(path))
+
+    places = [place for place, _ in file.placed()]
+
+    assert list(file) == list(file) == RECORDS
+    assert list(file.at(reversed(places))) == list(reversed(RECORDS))
+    assert (file.torn_bytes, file.valid_bytes) == (0, path.stat().st_size)
+
+
+def test_a_record_is_given_before_a_later_one_is_read(path: Path) -> None:
+    written(path)
+    with path.open("ab") as file:
+        file.write(b"3 00000000 {}\n")
+    records = iter(JournalFile(path))
+
+    assert [next(records) for _ in RECORDS] == RECORDS
+    with pytest.raises(StoreError, match="record 3 .* is damaged"):
+        next(records)
+
+
+@pytest.mark.parametrize("place", [1, 10**6])
+def test_a_place_at_which_no_record_begins_is_refused(path: Path, place: int) -> None:
+    with pytest.raises(StoreError, match=rf"\(byte {place}\) is damaged"):
+        list(JournalFile(written(path)).at([place]))
+
+
+def test_what_an_opened_journal_holds_can_be_handed_over_instead_of_kept(path: Path) -> None:
+    written(path)
+    taken: list[dict[str, object]] = []
+
+    with Journal(path, found=taken.append) as journal:
+        journal.append({"type": "d"})
+
+    assert (taken, journal.records) == (RECORDS, [])
     assert read_journal(path).records == [*RECORDS, {"type": "d"}]
 
 

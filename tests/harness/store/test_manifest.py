@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 
 from harness.store.journal import Record
-from harness.store.ledger import Ledger
-from harness.store.manifest import manifest_problems, sha256_of
+from harness.store.manifest import Manifest, sha256_of
 
 
 def records() -> list[Record]:
@@ -20,7 +19,9 @@ def records() -> list[Record]:
 
 
 def found(changed: list[Record]) -> list[str]:
-    return list(manifest_problems(Ledger.of(changed)))
+    manifest = Manifest()
+    early = [problem for record in changed for problem in manifest.add(record)]
+    return [*early, *manifest.problems()]
 
 
 def test_a_run_that_did_what_it_planned_has_no_problems() -> None:

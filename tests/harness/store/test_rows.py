@@ -1,11 +1,13 @@
 from dataclasses import replace
+from pathlib import Path
 
 from harness.errors import ErrorKind
 from harness.exchanges import Lane, Observed, Timing
 from harness.speech import Operation
-from harness.store.rows import capture_row, exchange_row
+from harness.store.rows import capture_row, captures_in, exchange_row, received_in
 from harness.store.schema import TABLES
 from tests.builders import NOON, a_capture, a_leg, a_request, an_exchange
+from tests.replayed import a_replayed_run
 
 
 def test_a_capture_becomes_exactly_the_columns_of_its_table() -> None:
@@ -87,3 +89,13 @@ def test_what_was_never_sent_has_no_time_of_sending() -> None:
         exchange_row(a_leg(), exchange, due_at=NOON, admitted_at=None, queued_s=0.0, audio_sha256=None)["sent_at"]
         is None
     )
+
+
+def test_a_journal_gives_back_its_captures_and_the_answers_that_brought_audio(tmp_path: Path) -> None:
+    failed = an_exchange(failed=ErrorKind.TIMEOUT_READ)
+    run = a_replayed_run(tmp_path, captures=3, answer=lambda number, lane, exchange: failed if number else exchange)
+
+    assert [row["capture_id"] for row in captures_in(run.journal)] == [f"{run.id}-{number}" for number in range(3)]
+    assert [(row["capture_id"], row["lane"]) for row in received_in(run.journal)] == [
+        (f"{run.id}-0", lane) for lane in ("control", "candidate", "repeat")
+    ]

@@ -59,3 +59,16 @@ def test_a_database_older_than_what_it_is_made_from_is_not_sealed(home: Path) ->
     assert (sealed, run.is_sealed) == (True, False)
     run.database.unlink()
     assert not run.is_sealed
+
+
+@pytest.mark.parametrize("part", ["features", "pair_features", "judgement"])
+def test_whatever_the_database_is_made_from_makes_it_old_and_readings_do_not(home: Path, part: str) -> None:
+    run = find_run(home, "latest")
+    os.utime(run.journal, ns=(1_000, 1_000))
+    os.utime(run.database, ns=(2_000, 2_000))
+
+    run.readings.touch()
+    still_sealed = run.is_sealed
+    getattr(run, part).touch()
+
+    assert (still_sealed, run.is_sealed) == (True, False)

@@ -1,4 +1,5 @@
 import stat
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.store.rows import capture_row, exchange_row
 from harness.store.runs import Run
 from harness.store.seal import seal
 from tests.builders import NOON, a_capture, a_leg, an_exchange
+from tests.replayed import a_replayed_run
 
 PLAN = {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"}
 
@@ -73,9 +75,10 @@ def test_a_run_with_a_leg_unanswered_is_called_interrupted(run: Run) -> None:
     lines = run.journal.read_bytes().splitlines(keepends=True)
     run.journal.write_bytes(b"".join(lines[:-1]))
 
-    ledger = seal(run)
+    balance = seal(run)
 
-    assert ledger.missing == ["c1/0/candidate"]
+    assert (balance.answered, balance.unanswered) == (1, 1)
+    assert not balance.is_answered("c1/0/candidate")
     assert rows(run, "SELECT status FROM run") == [("interrupted",)]
 
 
@@ -147,3 +150,40 @@ def test_a_column_that_the_schema_does_not_know_is_refused_and_the_old_file_kept
 
     assert rows(run, "SELECT count(*) FROM features") == [(0,)]
     assert sorted(path.name for path in run.path.iterdir()) == ["features.jsonl", "journal.jsonl", "run.duckdb"]
+
+
+def peak_bytes(run: Run) -> int:
+    """The most that sealing the run held at once, DuckDB's own memory left out."""
+    tracemalloc.start()
+    try:
+        seal(run)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_longer_run_takes_hardly_more_memory_to_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.store.seal._BATCH", 50)
+    few, many = (a_replayed_run(tmp_path / str(count), captures=count) for count in (200, 800))
+
+    assert (peak_bytes(many) - peak_bytes(few)) / 600 < 400  # with its features; one row alone takes some two thousand
+
+
+def test_an_outcome_that_was_replaced_is_not_shown_and_the_last_one_stands_in_its_place(run: Run) -> None:
+    with Logbook(run.journal, clock=FakeClock()) as book:
+        legs = [{"key": f"c2/0/{lane}", "lane": lane, "position": 0} for lane in ("candidate", "control")]
+        book.write({"type": "planned", "capture": capture_row(a_capture("c2")), "legs": legs})
+        for lane, kind in (("control", ErrorKind.TLS), ("candidate", ErrorKind.BUDGET), ("candidate", ErrorKind.DNS)):
+            exchange = an_exchange(failed=kind)
+            leg = a_leg("c2", lane=Lane(lane))
+            row = exchange_row(leg, exchange, due_at=NOON, admitted_at=None, queued_s=None, audio_sha256=None)
+            book.write({"type": "result", "leg": leg.key, "row": row})
+
+    seal(run)
+
+    assert rows(run, "SELECT capture_id, lane, outcome FROM exchanges") == [
+        ("c1", "control", "ok"),
+        ("c1", "candidate", "timeout_total"),
+        ("c2", "candidate", "dns"),
+        ("c2", "control", "tls"),
+    ]

@@ -87,6 +87,23 @@ def test_a_line_that_a_crash_cut_off_is_cut_out_and_the_file_goes_on(day: DaySpe
     assert another(tmp_path).spent_microusd() == 400
 
 
+def test_a_long_file_is_taken_in_by_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.store.spending._CHUNK_BYTES", 100)  # a line or two
+    one = another(tmp_path)
+    for number in range(50):
+        one.reserve(str(number), provider="qwen", microusd=10)
+        one.settle(str(number), number)
+    one.close()
+    with day_file(tmp_path).open("ab") as file:
+        file.write(b"0123")  # cut off by a crash
+
+    other = another(tmp_path)
+
+    assert other.spent_microusd() == sum(range(50))
+    assert day_file(tmp_path).read_bytes().endswith(b"\n")
+    other.close()
+
+
 def test_every_flipped_bit_stops_the_spending_and_says_what_to_do(day: DaySpending, tmp_path: Path) -> None:
     day.reserve("a", provider="qwen", microusd=300)
     day.settle("a", 100)

@@ -106,6 +106,19 @@ def test_a_database_that_is_not_there_is_named_with_the_remedy(whole: Run, blobs
     assert f"not there; `cutover runs seal {whole.id}` builds it" in found(whole, blobs)
 
 
+@pytest.mark.parametrize("part", ["features", "pair_features", "readings", "judgement"])
+def test_a_damaged_part_is_named(whole: Run, blobs: BlobStore, part: str) -> None:
+    with Journal(getattr(whole, part)) as journal:
+        journal.append({"type": "reading", "scorer": "similarity"})
+        journal.append({"type": "reading", "scorer": "background"})
+    data = bytearray(getattr(whole, part).read_bytes())
+    data[20] ^= 1
+    getattr(whole, part).write_bytes(data)
+
+    assert f"{getattr(whole, part)}: " in found(whole, blobs)
+    assert "is damaged" in found(whole, blobs)
+
+
 def test_a_measurement_that_was_not_sealed_yet_is_named(whole: Run, blobs: BlobStore) -> None:
     with Journal(whole.features) as features:
         features.append({"type": "feature", "audio_sha256": hashlib.sha256(b"x").hexdigest(), "duration_s": 1.0})

@@ -1,7 +1,8 @@
 import pytest
 
 from harness.config import Settings
-from harness.exchanges import Capture
+from harness.exchanges import Capture, Observed
+from harness.providers.container_rate import ContainerRate
 from harness.providers.pricing import PriceList
 from harness.speech import Operation, VoiceKind
 from replay.picking.costs import Bill, Cost, Costs
@@ -41,6 +42,30 @@ def test_a_capture_costs_its_words_and_its_voice(capture: Capture, cost: Cost) -
 @pytest.mark.parametrize("capture", [a_capture(), a_clone(), a_capture(request=a_request(operation=Operation.DESIGN))])
 def test_an_unknown_price_makes_an_unknown_cost(capture: Capture) -> None:
     assert Costs(PriceList([], "none"), Settings().qwen).of(capture) is None
+
+
+def test_the_legacy_path_is_charged_for_the_seconds_that_production_waited() -> None:
+    prices, settings = PriceList.load(Settings().prices), Settings()
+    rate = ContainerRate(settings.modal, prices)
+    both = Costs(prices, settings.qwen, legacy=rate)
+    observed = Observed(provider="modal", status="ok", first_byte_s=None, total_s=4.0, audio_s=None)
+    capture = a_capture(request=a_request("x" * 100), observed=observed)
+
+    legacy = rate.microusd(4.0)
+    assert legacy
+    assert both.of(capture) == Cost(1_000 + legacy)
+    assert COSTS.of(capture) == Cost(1_000)
+    assert (COSTS.where, both.where) == ("at Qwen", "at both providers")
+
+
+@pytest.mark.parametrize(
+    "observed", [None, Observed(provider="modal", status="ok", first_byte_s=None, total_s=None, audio_s=None)]
+)
+def test_what_production_did_not_time_has_no_legacy_cost(observed: Observed | None) -> None:
+    prices, settings = PriceList.load(Settings().prices), Settings()
+    both = Costs(prices, settings.qwen, legacy=ContainerRate(settings.modal, prices))
+
+    assert both.of(a_capture(observed=observed)) is None
 
 
 def test_a_bill_charges_a_voice_once() -> None:

@@ -28,6 +28,7 @@ def test_an_empty_filter_lets_everything_through() -> None:
         ({"until": NOON}, a_capture(captured_at=NOON - timedelta(seconds=1)), a_capture()),
         ({"max_chars": 3}, a_capture(request=a_request("Hi.")), a_capture()),
         ({"with_consent": True}, replace(CLONE, consent=CONSENT), CLONE),
+        ({"leave_out": {"c1"}}, a_capture("c2"), a_capture("c1")),
     ],
 )
 def test_each_condition_keeps_some_and_not_others(

@@ -7,8 +7,8 @@ import pytest
 from harness.capture import capture_to_json
 from harness.capturing.keys import KeyRing
 from harness.config import Settings
-from harness.errors import StoreError, UsageError
-from harness.exchanges import Capture
+from harness.errors import ErrorKind, StoreError, UsageError
+from harness.exchanges import Capture, Exchange, Lane
 from harness.providers.pricing import PriceList
 from harness.speech import Reference, VoiceKind
 from harness.store.blobs import BlobStore
@@ -16,9 +16,17 @@ from harness.store.runs import Run
 from replay.picking.costs import Costs
 from replay.picking.cover import Limits
 from replay.picking.filters import Filter
-from replay.picking.picking import failed_captures, pick_covering, pick_every, weights_path, write_weights
+from replay.picking.picking import (
+    answered_captures,
+    failed_captures,
+    pick_covering,
+    pick_every,
+    weights_path,
+    write_weights,
+)
 from replay.sources import CaptureFile, read_captures
-from tests.builders import a_capture, a_request, a_voice
+from tests.builders import a_capture, a_request, a_voice, an_exchange
+from tests.replayed import a_replayed_run
 
 
 def a_file(folder: Path, *captures: Capture) -> CaptureFile:
@@ -88,9 +96,23 @@ def test_captures_that_failed_in_a_sealed_run_are_known(tmp_path: Path) -> None:
     assert failed_captures([Run(tmp_path)]) == {"b", "c"}
 
 
+def test_what_both_providers_answered_is_known_and_what_failed_or_was_cut_short_is_not(tmp_path: Path) -> None:
+    def answer(number: int, lane: Lane, exchange: Exchange) -> Exchange:
+        failed = (number, lane) in ((0, Lane.REPEAT), (2, Lane.CANDIDATE))
+        return an_exchange(failed=ErrorKind.TIMEOUT_READ) if failed else exchange
+
+    run = a_replayed_run(tmp_path, captures=6, answer=answer, lost=1)  # the last lacks its candidate
+
+    answered = answered_captures([run])
+
+    assert [number for number in range(7) if f"{run.id}-{number}" in answered] == [1, 3, 4]
+
+
 def test_a_run_that_is_not_sealed_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database; `cutover runs seal RUN` builds it"):
         failed_captures([Run(tmp_path)])
+    with pytest.raises(StoreError, match="no such database; `cutover runs seal RUN` builds it"):
+        answered_captures([Run(tmp_path)])
 
 
 def test_what_failed_is_picked_before_what_covers(tmp_path: Path) -> None:

@@ -54,6 +54,22 @@ def test_a_call_becomes_a_capture_and_the_line_that_it_is(tmp_path: Path) -> Non
     assert made.line == capture_to_json(made.capture)
 
 
+@pytest.mark.parametrize(
+    ("told", "written"),
+    [
+        ("2025-11-23T12:00:00.123456+00:00", "2025-11-23T12:00:00.123456Z"),
+        ("2025-11-23T12:00:00.123000+00:00", "2025-11-23T12:00:00.123Z"),
+        ("2025-11-23T14:00:00.123000+02:00", "2025-11-23T12:00:00.123Z"),
+        ("2025-11-23T12:00:00Z", "2025-11-23T12:00:00.000Z"),
+    ],
+)
+def test_a_moment_is_written_in_utc_however_it_is_told(told: str, written: str, tmp_path: Path) -> None:
+    made = a_sanitiser(tmp_path).clean(a_call(captured_at=told))
+
+    assert json.loads(made.line)["captured_at"] == written
+    assert made.line == capture_to_json(made.capture)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     text=st.text(min_size=1),
@@ -232,6 +248,7 @@ def test_audio_that_is_there_already_is_not_read_again(tmp_path: Path) -> None:
         ({"text": " "}, "a generate needs text"),
         ({"text": "x" * 100_001}, "text has 100001 characters, more than 100000"),
         ({"captured_at": "yesterday"}, "captured_at must be a time in ISO 8601"),
+        ({"captured_at": "2025-13-45T12:00:00.000000+00:00"}, "captured_at must be a time in ISO 8601"),
         ({"captured_at": "2025-11-23T12:00:00"}, "captured_at must be a time in ISO 8601 with its zone"),
         ({"response_format": "aac"}, "response_format should be 'wav'"),
         ({"sample_rate_hz": 1}, "sample_rate_hz should be greater than"),

@@ -8,6 +8,8 @@ from harness.capture import capture_to_json
 from harness.capturing.identities import Pseudonyms
 from harness.capturing.keys import KeyRing
 from harness.clock import SystemClock
+from harness.store.journal import Journal
+from harness.store.rows import capture_row
 from replay.sources import read_captures
 from tests.builders import a_capture
 from tests.typed import type_capture
@@ -94,3 +96,14 @@ def test_a_purge_of_nothing_in_particular_is_refused(tmp_path: Path, captures: P
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1w", "1e9d"])
 def test_an_age_that_is_none_is_refused(tmp_path: Path, captures: Path, age: str) -> None:
     assert "write it like 30d or 12h" in type_capture(tmp_path, "purge", captures, f"--older-than={age}").err
+
+
+def test_a_purge_names_the_runs_that_hold_words_of_the_same_person(tmp_path: Path, captures: Path) -> None:
+    anna = next(capture for capture in read_captures(captures) if capture.id == "anna")
+    with Journal(tmp_path / "runs" / "r1" / "journal.jsonl") as journal:
+        journal.append({"type": "planned", "capture": capture_row(anna), "legs": []})
+
+    typed = type_capture(tmp_path, "purge", captures, "--user", "anna", "--json")
+
+    assert typed.json["runs"] == ["r1"]
+    assert f"Run r1 holds words of them as well, and can only go whole: rm -r {tmp_path}/runs/r1" in typed.err

@@ -10,7 +10,9 @@ from harness.capture import capture_to_json
 from harness.exchanges import Capture
 from harness.speech import Reference, VoiceKind
 from harness.store.blobs import BlobStore
-from replay.sanitising.purging import Criteria, Purge, carry_out, plan_purge, write_proof
+from harness.store.journal import Journal
+from harness.store.rows import capture_row
+from replay.sanitising.purging import Criteria, Purge, carry_out, plan_purge, runs_that_hold, write_proof
 from replay.sources import CaptureFile, read_captures
 from tests.builders import NOON, a_capture, a_request, a_voice
 
@@ -113,3 +115,37 @@ def test_the_proof_says_what_was_done_and_not_whom_it_was_about(tmp_path: Path) 
     assert records[0]["criteria"] == {"captured_before": None, "user_key": "hmac:1", "voice_id": None}
     assert (records[0]["captures"], records[0]["recordings"]) == (3, 1)
     assert len(records[0]["sha256_after"]) == 64
+
+
+def a_run(home: Path, name: str, *captures: Capture) -> Path:
+    folder = home / "runs" / name
+    with Journal(folder / "journal.jsonl") as journal:
+        journal.append({"type": "plan", "plan": {}})
+        for capture in captures:
+            journal.append({"type": "planned", "capture": capture_row(capture), "legs": []})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("criteria", "holding"),
+    [
+        pytest.param(OLD, ["r1"], id="by age"),
+        pytest.param(Criteria(user_key="hmac:1"), ["r1", "r2"], id="by person"),
+        pytest.param(Criteria(voice_id="voice-anna"), ["r3"], id="by voice"),
+        pytest.param(Criteria(user_key="hmac:9"), [], id="of nobody"),
+    ],
+)
+def test_runs_that_hold_words_of_what_goes_are_told(tmp_path: Path, criteria: Criteria, holding: list[str]) -> None:
+    a_run(tmp_path, "r1", aged("a", 1, user_key="hmac:1"), aged("b", 0))
+    a_run(tmp_path, "r2", aged("c", 0, user_key="hmac:1"))
+    a_run(tmp_path, "r3", aged("d", 0, sha256="a" * 64))
+
+    assert [folder.name for folder in runs_that_hold(tmp_path, criteria)] == holding
+
+
+def test_a_run_that_cannot_be_read_is_taken_for_one_that_holds_some(tmp_path: Path) -> None:
+    folder = a_run(tmp_path, "r1", aged("a", 0))
+    journal = folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"plan"', b'"plam"', 1))
+
+    assert runs_that_hold(tmp_path, Criteria(user_key="hmac:9")) == [folder]
