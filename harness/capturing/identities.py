@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["MARK", "Pseudonyms", "is_pseudonym"]
 
 MARK: Final = "hmac:"
 _DIGITS: Final = 32  # 128 bits: no two of a billion names meet
+_REMEMBERED: Final = 1_024  # people come again: half of an import's hashing was for those it had just seen
 _PSEUDONYM: Final = re.compile(f"{MARK}[0-9a-f]{{{_DIGITS}}}")
 
 
@@ -22,12 +24,13 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._keyed = hmac.new(key, digestmod=hashlib.sha256)
+        self._recent = lru_cache(maxsize=_REMEMBERED)(self.digest)
 
     def of(self, kind: str, value: str) -> str:
         """`hmac:…` for an identity of this kind ("user", "voice", …); one that is a pseudonym already stays."""
         if is_pseudonym(value):
             return value
-        return MARK + self.digest(kind, value)[:_DIGITS]
+        return MARK + self._recent(kind, value)[:_DIGITS]
 
     def digest(self, kind: str, value: str) -> str:
         """The keyed hash in hexadecimal digits; kinds do not meet."""

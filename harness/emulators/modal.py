@@ -10,7 +10,6 @@ from harness.emulators.account import Account
 from harness.emulators.faults import Script, Side
 from harness.emulators.faulty import fault_routes, faulty
 from harness.emulators.modal_bodies import (
-    SPEAKERS,
     CancelBody,
     CloneBody,
     DesignBody,
@@ -33,6 +32,7 @@ from harness.emulators.sites import Handler, application, meter_routes
 from harness.emulators.studio import Studio
 from harness.emulators.vllm import OpenAiSpeech
 from harness.emulators.vllm_bodies import as_openai_errors, refuse_as_openai
+from harness.preset_voices import OPEN_MODEL
 from harness.speech import LANGUAGES
 
 __all__ = ["modal_application"]
@@ -123,8 +123,8 @@ class Endpoints:
     async def _generate(self, request: web.Request) -> web.StreamResponse:
         body = await read_body(request, GenerateBody)
         text, speaker = required(body.text, "text"), required(body.speaker, "speaker")
-        if speaker.casefold() not in (known.casefold() for known in SPEAKERS):
-            raise Problem(400, f"Unsupported speaker: {speaker}. Supported: {', '.join(SPEAKERS)}")
+        if speaker.casefold() not in (known.casefold() for known in OPEN_MODEL):
+            raise Problem(400, f"Unsupported speaker: {speaker}. Supported: {', '.join(OPEN_MODEL)}")
         call = self._work.generate(text, language_of(body.language), speaker, body.instruct)
         return await self._holding.held(request, call, plain_audio)
 

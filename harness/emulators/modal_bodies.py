@@ -13,7 +13,6 @@ from harness.emulators.sites import Handler
 from harness.speech import LANGUAGES
 
 __all__ = [
-    "SPEAKERS",
     "CancelBody",
     "CloneBody",
     "DesignBody",
@@ -30,7 +29,6 @@ __all__ = [
     "required_short",
 ]
 
-SPEAKERS: Final = ["Vivian", "Serena", "Uncle_Fu", "Dylan", "Eric", "Ryan", "Aiden", "Ono_Anna", "Sohee"]
 _LONGEST_DESIGN_CHARS: Final = 500
 
 

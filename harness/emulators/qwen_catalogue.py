@@ -7,7 +7,7 @@ from typing import Final
 from harness.emulators.account import Account
 from harness.emulators.qwen_wire import Refusal, invalid
 from harness.emulators.timbres import CAST, Timbre, timbre_of_speaker
-from harness.preset_voices import QWEN_DIALECT, QWEN_FOREIGN, QWEN_GENERAL
+from harness.preset_voices import QWEN_HOSTED, QWEN_INSTRUCTED
 from harness.speech import LANGUAGES
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "ENROLMENT",
     "MODELS",
     "REALTIME_MODELS",
-    "SYSTEM_VOICES",
     "Family",
     "family_of",
     "language_of",
@@ -62,9 +61,6 @@ REALTIME_MODELS: Final = MappingProxyType(
     }
 )
 
-SYSTEM_VOICES: Final = QWEN_GENERAL | QWEN_DIALECT | QWEN_FOREIGN
-_WITH_INSTRUCTIONS: Final = QWEN_GENERAL - {"Jennifer", "Ryan", "Katerina", "Aiden"}
-
 
 def model_not_found() -> Refusal:
     """What an unknown model answers, and as far as anybody knows a retired one (providers.md A7)."""
@@ -99,7 +95,7 @@ def timbre_for(model: str, voice: str, account: Account) -> Timbre:
     stored = account.voices.get(voice)
     family = family_of(model)
     if family is Family.SYSTEM:
-        if voice in (_WITH_INSTRUCTIONS if "-instruct-" in model else SYSTEM_VOICES):
+        if voice in (QWEN_INSTRUCTED if "-instruct-" in model else QWEN_HOSTED):
             return timbre_of_speaker(voice)
     elif stored is not None:
         if stored.target_model == model:

@@ -6,6 +6,7 @@ A client's messages are taken one after the other: what arrives during a respons
 import json
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,6 +15,7 @@ from uuid import uuid4
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from harness.emulators.faulty import fault_of
+from harness.emulators.knobs import Knobs
 from harness.emulators.qwen_catalogue import REALTIME_MODELS, model_not_found
 from harness.emulators.qwen_service import Service
 from harness.emulators.qwen_stream import pieces_of
@@ -70,6 +72,7 @@ class _Conversation:
         self._id = f"sess_{uuid4().hex}"
         self._buffer = ""
         self._has_begun = False
+        self._has_spoken = False
         self._is_over = False
         injected = fault_of(request)
         self._fault = injected.name if injected else None  # of those of a stream; see fault_stream.py
@@ -153,7 +156,9 @@ class _Conversation:
         except Refusal as refusal:
             await self._say(error(refusal.message, code=refusal.code))
             return await self._say(response.failure())
-        make = partial(config.spoken, text, take=call.take, damage=service.conduct.damage(call))
+        make = partial(
+            config.spoken, text, take=call.take, damage=service.conduct.damage(call), knobs=self._next_knobs()
+        )
         pieces = pieces_of(await service.studio.run(make))
         chars = billed_chars(text)
         units = chars * service.conduct.bill_factor
@@ -171,6 +176,12 @@ class _Conversation:
         for message in response.ending({"characters": units}):
             await self._say(message)
         return None
+
+    def _next_knobs(self) -> Knobs:
+        """The knobs of the next response: the silence before the first word stands at the session's beginning alone."""
+        knobs = self._service.knobs
+        is_first, self._has_spoken = not self._has_spoken, True
+        return knobs if is_first else replace(knobs, silence_s=0.0)
 
     async def _fails(self) -> bool:
         """Whether the session ends here, in the middle of a response, as a fault would have it."""

@@ -9,6 +9,7 @@ import soxr
 
 from harness.emulators.account import Account
 from harness.emulators.audio import RATE_HZ, encode
+from harness.emulators.knobs import PLAIN, Knobs
 from harness.emulators.qwen_catalogue import language_of, timbre_for
 from harness.emulators.qwen_wire import Refusal
 from harness.emulators.scenarios import Damage
@@ -51,10 +52,10 @@ class SessionConfig:
             "id": session_id,
         }
 
-    def spoken(self, text: str, *, take: int, damage: Damage | None) -> bytes:
+    def spoken(self, text: str, *, take: int, damage: Damage | None, knobs: Knobs = PLAIN) -> bytes:
         """`text` as audio of this session; needs a voice."""
         assert self.timbre is not None  # noqa: S101 - a response is only made once there is one
-        # Read faster, a voice is higher and shorter: spoken slower by as much first, it is only higher.
+        # Read faster, a voice is higher and shorter: spoken slower by as much first, it is only higher. So is silence.
         pace = self.timbre.words_per_minute * self.speech_rate / self.pitch_rate
         line = Line(
             text=text,
@@ -62,6 +63,7 @@ class SessionConfig:
             timbre=replace(self.timbre, words_per_minute=round(pace)),
             rendition=Rendition.HOSTED,
             take=take,
+            knobs=replace(knobs, silence_s=knobs.silence_s * self.pitch_rate),
         )
         samples = perform(line, damage)
         if self.pitch_rate != 1.0:

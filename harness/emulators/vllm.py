@@ -16,7 +16,7 @@ from harness.emulators.audio import RATE_HZ, decode_recording, encode, pcm_of
 from harness.emulators.fault_stream import ErrorFrames, Frame, outgoing
 from harness.emulators.faulty import fault_of
 from harness.emulators.latency import VLLM_FIRST_PIECE_S
-from harness.emulators.modal_bodies import SPEAKERS, Problem, as_json, language_of
+from harness.emulators.modal_bodies import Problem, as_json, language_of
 from harness.emulators.modal_calls import FunctionCall
 from harness.emulators.modal_holding import Holding
 from harness.emulators.modal_work import GpuWork, Manner
@@ -24,6 +24,7 @@ from harness.emulators.options import ModalOptions
 from harness.emulators.sites import break_connection
 from harness.emulators.vllm_bodies import SpeechBody, Task, inline_audio, read_speech
 from harness.emulators.vllm_voices import UploadedVoices
+from harness.preset_voices import OPEN_MODEL
 
 __all__ = ["OpenAiSpeech"]
 
@@ -95,9 +96,9 @@ class OpenAiSpeech:
         if task is Task.BASE:
             recording = uploaded.recording if uploaded else inline_audio(_reference(body))
             return self._work.clone(body.input, language, recording, max_tokens=body.max_new_tokens, manner=manner)
-        speaker = voice or SPEAKERS[0]
-        if speaker.casefold() not in (known.casefold() for known in SPEAKERS):
-            raise Problem(400, f"Invalid speaker '{speaker}'. Supported: {', '.join(SPEAKERS)}")
+        speaker = voice or OPEN_MODEL[0]
+        if speaker.casefold() not in (known.casefold() for known in OPEN_MODEL):
+            raise Problem(400, f"Invalid speaker '{speaker}'. Supported: {', '.join(OPEN_MODEL)}")
         return self._work.generate(body.input, language, speaker, body.instructions, manner=manner)
 
     async def _whole(self, body: SpeechBody, call: FunctionCall) -> web.StreamResponse:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from harness.clock import Clock
-from harness.emulators.modal_bodies import SPEAKERS, Problem, as_json
+from harness.emulators.modal_bodies import Problem, as_json
+from harness.preset_voices import OPEN_MODEL
 
 __all__ = ["UploadedVoice", "UploadedVoices"]
 
@@ -64,7 +65,7 @@ class UploadedVoices:
 
     async def _list(self, request: web.Request) -> web.Response:
         uploaded = [voice.wire() for voice in self._voices.values()]
-        names = [*SPEAKERS, *(voice.name for voice in self._voices.values())]
+        names = [*OPEN_MODEL, *(voice.name for voice in self._voices.values())]
         return as_json({"voices": names, "uploaded_voices": uploaded})
 
     async def _upload(self, request: web.Request) -> web.Response:

@@ -85,6 +85,8 @@ class DashScope:
     def __init__(self, door: Door, base: URL, settings: QwenSettings, clock: Clock) -> None:
         self._door = door
         self._base = base
+        # Made once: an address that is joined for each call is also taken apart anew for each, by us and by aiohttp.
+        self._urls = {path: base.joinpath(path[1:]) for path in (_SPEAK, _VOICES)}
         self._settings = settings
         self._clock = clock
 
@@ -232,9 +234,9 @@ class DashScope:
         headers: Mapping[str, str] | None = None,
         listener: Listener | None = None,
     ) -> Reply | Fault:
-        url, content = self._base.joinpath(path[1:]), json.dumps(body).encode()
+        content = json.dumps(body).encode()
         return await self._door.send(
-            "POST", url, body=content, keyed=True, deadline=deadline, headers=headers, listener=listener
+            "POST", self._urls[path], body=content, keyed=True, deadline=deadline, headers=headers, listener=listener
         )
 
     def _read(self, reply: Reply, private: tuple[str | None, ...]) -> Answer[_Said]:

@@ -19,7 +19,8 @@ _FORMATS: Final = frozenset({_PCM, 3, 6, 7, 0xFFFE})  # PCM, float, A-law, mu-la
 # A streamed WAV is written before its length is known, with the largest number (or nearly) in its place.
 _STREAMED_FROM: Final = 0x7FFF_0000
 _SILENT_BELOW: Final = 33  # -60 dB of a 16-bit sample
-_BLOCK: Final = 512  # samples
+_BLOCK: Final = 128  # samples of 16 bits
+_ZEROS: Final = bytes(2 * _BLOCK)
 _SHOWN_BYTES: Final = 64
 
 
@@ -41,7 +42,8 @@ class _Layout(NamedTuple):
 class _Wav(NamedTuple):
     layout: _Layout
     declared_bytes: int
-    data: memoryview  # as many as are there, at most those declared
+    start: int  # where the samples begin in the file …
+    end: int  # … and end: as many as are there, at most those declared
 
 
 def accept(body: bytes) -> Delivery | Failure:
@@ -81,24 +83,24 @@ def _looks_like(body: bytes) -> str:
 
 
 def _accept_wav(body: bytes) -> Delivery | Failure:
-    wav = _read_wav(memoryview(body))
+    wav = _read_wav(body)
     if isinstance(wav, str):
         return Failure(kind=ErrorKind.BAD_AUDIO, code=None, detail=f"a WAV file {wav}")
-    layout = wav.layout
-    if wav.declared_bytes < _STREAMED_FROM and wav.declared_bytes > len(wav.data):
-        detail = f"the WAV header promises {wav.declared_bytes} bytes, {len(wav.data)} came"
+    layout, there = wav.layout, wav.end - wav.start
+    if there < wav.declared_bytes < _STREAMED_FROM:
+        detail = f"the WAV header promises {wav.declared_bytes} bytes, {there} came"
         return Failure(kind=ErrorKind.TRUNCATED_AUDIO, code=None, detail=detail)
-    data = bytes(wav.data)
-    if data.count(0) == len(data):
-        detail = "the audio has no samples" if not data else "every sample of the audio is zero"
+    start = _first_sound(body, wav)
+    if start == wav.end:
+        detail = "the audio has no samples" if not there else "every sample of the audio is zero"
         return Failure(kind=ErrorKind.EMPTY_AUDIO, code=None, detail=detail)
     speech = Speech(audio=body, extension="wav", sample_rate_hz=layout.rate_hz)
     is_pcm16 = layout.bits == 16 and layout.format in (_PCM, 0xFFFE)
-    return Delivery(speech=speech, leading_silence_s=_leading_silence_s(layout, data) if is_pcm16 else None)
+    return Delivery(speech=speech, leading_silence_s=_leading_silence_s(body, wav, start) if is_pcm16 else None)
 
 
-def _read_wav(body: memoryview) -> _Wav | str:
-    """The format and the samples of a RIFF file, or what is wrong with it."""
+def _read_wav(body: bytes) -> _Wav | str:
+    """The format of a RIFF file and where its samples are, or what is wrong with it."""
     layout: _Layout | None = None
     position = 12
     while position + 8 <= len(body):
@@ -107,7 +109,7 @@ def _read_wav(body: memoryview) -> _Wav | str:
         if name == b"data":
             if layout is None:
                 return "whose samples come before their format"
-            return _Wav(layout, size, body[position : position + size])
+            return _Wav(layout, size, position, min(position + size, len(body)))
         if name == b"fmt " and size >= 16 and position + 16 <= len(body):
             form, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body, position)
             layout = _Layout(form, channels, rate_hz, bits)
@@ -126,17 +128,33 @@ def _is_usable(layout: _Layout) -> bool:
     )
 
 
-def _leading_silence_s(layout: _Layout, data: bytes) -> float:
-    """Seconds before the first sample that can be heard; all of them when none can."""
+def _first_sound(body: bytes, wav: _Wav) -> int:
+    """Where the block with the first byte that is not zero begins; the end of the samples when all are."""
+    at = wav.start
+    # Compared as a whole: silence is mostly zeros, and the event loop waits here.
+    while body.startswith(_ZEROS, at, wav.end):
+        at += len(_ZEROS)
+    rest = min(wav.end, at + len(_ZEROS))
+    return wav.end if body.count(0, at, rest) == wav.end - at else at
+
+
+def _leading_silence_s(body: bytes, wav: _Wav, start: int) -> float:
+    """Seconds before the first sample that can be heard, none of which is before `start`; all when none can."""
+    for at in range(start, wav.end, len(_ZEROS)):
+        samples = _samples(body[at : min(at + len(_ZEROS), wav.end)])
+        # Block by block first: looking at each sample takes twenty times as long.
+        if samples and (max(samples) >= _SILENT_BELOW or min(samples) <= -_SILENT_BELOW):
+            first = next(place for place, sample in enumerate(samples) if abs(sample) >= _SILENT_BELOW)
+            return _seconds(wav.layout, (at - wav.start) // 2 + first)
+    return _seconds(wav.layout, (wav.end - wav.start) // 2)
+
+
+def _samples(data: bytes) -> "array[int]":
     samples = array("h", data[: len(data) // 2 * 2])
     if sys.byteorder == "big":
         samples.byteswap()
-    # Block by block first: the event loop waits here, and looking at each sample takes it twenty times as long.
-    blocks = range(0, len(samples), _BLOCK)
-    start = next((at for at in blocks if _is_heard(samples[at : at + _BLOCK])), len(samples))
-    first = next((at for at in range(start, len(samples)) if abs(samples[at]) >= _SILENT_BELOW), len(samples))
-    return first / layout.channels / layout.rate_hz
+    return samples
 
 
-def _is_heard(block: "array[int]") -> bool:
-    return max(block) >= _SILENT_BELOW or min(block) <= -_SILENT_BELOW
+def _seconds(layout: _Layout, samples: int) -> float:
+    return samples / layout.channels / layout.rate_hz

@@ -5,6 +5,7 @@ what went wrong as data that holds neither key nor signed address.
 """
 
 import asyncio
+import io
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -20,7 +21,7 @@ from harness.clock import Clock
 from harness.errors import ConfigError, ErrorKind
 from harness.providers.addresses import Addresses
 from harness.providers.base import Deadline
-from harness.providers.reply import Fault, Limits, Reply, Watch, tracing
+from harness.providers.reply import Fault, Limits, Reply, Watch, WatchedRequest, watched
 from harness.providers.trace_context import outgoing_headers
 from harness.providers.transport import TROUBLES, Phase, meaning_of
 
@@ -67,11 +68,11 @@ class Door:
         self._limits = limits
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self.skew_s: float | None = None  # how far our clock is ahead of the last server's, to the second
+        self._dated: tuple[str | None, datetime] | None = None  # what the last server said it was, and what we had
 
     async def __aenter__(self) -> Self:
         # limit=0: how many calls are under way is the caller's decision, and a queue here would hide in connect_s.
-        connector = aiohttp.TCPConnector(limit=0, socket_factory=self._addresses.open_socket)
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=watched(self._addresses.open_socket))
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -80,7 +81,7 @@ class Door:
                 connect=self._limits.connect_timeout_s,
                 sock_read=self._limits.read_timeout_s,
             ),
-            trace_configs=[tracing()],
+            request_class=WatchedRequest,
             trust_env=False,
             raise_for_status=False,
         )
@@ -92,6 +93,11 @@ class Door:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    @property
+    def skew_s(self) -> float | None:
+        """How far our clock is ahead of the last server's, to the second; None where it did not tell."""
+        return None if self._dated is None else _skew_s(*self._dated)
 
     async def send(
         self,
@@ -120,14 +126,21 @@ class Door:
         if refused:
             log.error("request to a forbidden address refused", extra={"host": url.host, "reason": refused})
             return Fault(kind=ErrorKind.BAD_RESPONSE, detail=f"address refused: {refused}", sent=False)
-        watch = Watch(self._clock)
+        watch, left_s = Watch(self._clock), deadline.left_s()
+        # aiohttp times the silence between two bytes; a head that drips one a second would never be silent for long.
+        patience_s = min(left_s, self._limits.connect_timeout_s + self._limits.read_timeout_s)
         try:
-            if not deadline.left_s():
+            if not left_s:
                 raise TimeoutError  # without so much as a connection
-            async with asyncio.timeout(deadline.left_s()):
+            async with asyncio.timeout(patience_s) as limit:
                 every = self._headers(url, keyed, body) | dict(headers or {})
-                return await self._ask(method, url, body, every, watch, listener)
+                response = await self._opened().request(method, url, data=body, headers=every, allow_redirects=False)
+                watch.phase = Phase.READING
+                limit.reschedule(asyncio.get_running_loop().time() + deadline.left_s())
+                return await self._take(response, watch, listener)
         except TROUBLES as error:
+            if type(error) is TimeoutError and watch.phase is not Phase.READING and patience_s < left_s:
+                return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the head of the reply only dripped", sent=True)
             meaning = meaning_of(error)
             return Fault(kind=meaning.kind(watch.phase), detail=meaning.detail, sent=watch.phase != Phase.CONNECTING)
 
@@ -194,31 +207,14 @@ class Door:
             headers |= self._secrets
         return headers
 
-    async def _ask(
-        self,
-        method: str,
-        url: URL,
-        body: bytes | None,
-        headers: dict[str, str],
-        watch: Watch,
-        listener: Listener | None,
-    ) -> Reply | Fault:
-        # aiohttp times the silence between two bytes; a head that drips one a second would never be silent for long.
-        patience = asyncio.timeout(self._limits.connect_timeout_s + self._limits.read_timeout_s)
-        try:
-            async with patience:
-                response = await self._opened().request(method, url, data=body, headers=headers, allow_redirects=False)
-        except TimeoutError:
-            if not patience.expired():
-                raise
-            return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the head of the reply only dripped", sent=True)
+    async def _take(self, response: aiohttp.ClientResponse, watch: Watch, listener: Listener | None) -> Reply | Fault:
+        """The reply, of which the head is here."""
         async with response:
-            watch.phase = Phase.READING
             content = await self._read(response, watch, listener)
             if isinstance(content, Fault):
                 response.close()  # what is left of the reply is not worth reading to the end
                 return content
-            self.skew_s = _skew_s(response.headers.get("Date"), self._clock.now())
+            self._dated = response.headers.get("Date"), self._clock.now()
             return _reply(response.status, response.headers, content, watch)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -232,7 +228,7 @@ class Door:
 
     async def _read(self, response: aiohttp.ClientResponse, watch: Watch, listener: Listener | None) -> bytes | Fault:
         """The body, as far as the limits allow."""
-        content = bytearray()
+        content = io.BytesIO()  # copies each byte once; a bytearray would once more in the end
         cap = self._limits.max_reply_bytes
         listening_s = 0.0
         if (response.content_length or 0) > cap:
@@ -240,17 +236,17 @@ class Door:
         async for chunk in response.content.iter_any():
             if watch.first_byte_s is None:
                 watch.first_byte_s = watch.elapsed_s()
-            content += chunk
-            if len(content) > cap:
+            content.write(chunk)
+            if content.tell() > cap:
                 return self._too_large()
             if listener is not None and response.status == 200:
                 heard_from_s = watch.elapsed_s()
                 await listener(response.content_type, chunk)
                 listening_s += watch.elapsed_s() - heard_from_s  # not the provider's slowness
             reading_s = watch.elapsed_s() - watch.first_byte_s - listening_s
-            if reading_s > self._limits.read_timeout_s and len(content) < reading_s * _SLOWEST_BYTES_PER_S:
+            if reading_s > self._limits.read_timeout_s and content.tell() < reading_s * _SLOWEST_BYTES_PER_S:
                 return Fault(kind=ErrorKind.TIMEOUT_READ, detail="the reply only dripped", sent=True)
-        return bytes(content)
+        return content.getvalue()
 
 
 def _reply(status: int, headers: Mapping[str, str], body: bytes, watch: Watch) -> Reply:

@@ -34,17 +34,13 @@ class Draft:
         self.download_s: float | None = None
         self.facts: dict[str, object] = {}
         self.unit = "characters"
+        self.counted_chars = billed_chars(request.spoken_text)  # by our own rule
         self._request = request
         self._provider = provider
         self._region = region
         self._price_version = price_version
         self._reply: Reply | None = None
         self._first_audio_s: float | None = None
-
-    @property
-    def counted_chars(self) -> int:
-        """Characters of the spoken text by our own rule."""
-        return billed_chars(self._request.spoken_text)
 
     def replied(self, reply: Reply) -> None:
         """Keep the times of the reply that carries the audio, or its address."""

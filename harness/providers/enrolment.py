@@ -23,7 +23,7 @@ from harness.providers.dashscope import AccountVoice, DashScope, MadeVoice, NewV
 from harness.providers.pricing import PriceList
 from harness.providers.qwen_terms import written_language
 from harness.providers.reference import data_url, enrolment_problem, load_recording
-from harness.providers.voice_pool import PoolVoice, sort_voices
+from harness.providers.voice_pool import PoolVoice, RememberedVoice, sort_voices
 from harness.providers.voices import VoiceKey, VoiceRegistry
 from harness.speech import PROBE_TEXTS, Voice, VoiceKind
 
@@ -68,6 +68,13 @@ class Enrolment:
         """The id under which `voice` was made here before; None when it was not."""
         key = self._key(voice)
         return self._registry.get(key) if key else None
+
+    def speaker(self, voice: Voice) -> str | None:
+        """As `find`, for speech: that the voice is used is noted."""
+        voice_id = self.find(voice)
+        if voice_id is not None:
+            self._registry.note_use(voice_id, used_at=self._clock.now())
+        return voice_id
 
     def fee_microusd(self, kind: VoiceMaker) -> int | None:
         """What one voice costs."""
@@ -186,13 +193,15 @@ class Enrolment:
         listed = await self.listed(deadline=deadline)
         if isinstance(listed, Failure):
             return listed
+        registry = self._registry
         remembered = {
-            voice_id: key
-            for voice_id, key in self._registry.all().items()
+            voice_id: RememberedVoice(
+                key=key, used_at=registry.used_at(voice_id), degraded=registry.fallback_mode(voice_id) is True
+            )
+            for voice_id, key in registry.all().items()
             if (key.account, key.region) == (self._account, self._settings.region)
         }
-        degraded = {voice_id for voice_id in remembered if self._registry.fallback_mode(voice_id)}
-        return sort_voices(listed, remembered, prefix=self._settings.voice_prefix, degraded=degraded)
+        return sort_voices(listed, remembered, prefix=self._settings.voice_prefix)
 
     async def listed(self, *, deadline: Deadline) -> list[AccountVoice] | Failure:
         """Every voice of the account, cloned and designed."""

@@ -15,6 +15,7 @@ from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.addresses import Addresses
 from harness.providers.attempts import Answer, Attempts
 from harness.providers.base import Admission, AudioSink, Deadline, References
+from harness.providers.container_rate import ContainerRate
 from harness.providers.door import Door, Limits, secret_header
 from harness.providers.draft import Draft
 from harness.providers.gpu_time import GpuDiary, GpuShare
@@ -27,6 +28,7 @@ from harness.providers.pricing import PriceList
 from harness.providers.relay import Relay, SinkFailed
 from harness.providers.reply import Fault
 from harness.providers.retry import RetryPolicy
+from harness.providers.retry_budget import RetryBudget
 from harness.speech import SpeechRequest, Voice
 
 __all__ = ["ModalProvider", "open_from"]
@@ -70,11 +72,16 @@ class ModalProvider:
         self._prices = prices
         self._references = references
         self._clock = clock
-        self._policy = RetryPolicy(max_attempts=settings.max_attempts, random=random or Random())
+        self._policy = RetryPolicy(
+            max_attempts=settings.max_attempts,
+            random=random or Random(),
+            budget=RetryBudget(share=settings.retry_share),
+        )
         self._door = Door(
             origin=origin, addresses=addresses, secrets=secrets, limits=limits, clock=clock, origins=origins
         )
-        self._deployment = Deployment(self._door, endpoints, settings, price=self._gpu_microusd, clock=clock)
+        self._rate = ContainerRate(settings, prices)
+        self._deployment = Deployment(self._door, endpoints, settings, price=self._rate.microusd, clock=clock)
         self._order_for = openai_order_for if settings.dialect is ModalDialect.OPENAI else order_for
         self._health = HealthCheck(self._door, endpoints.url("health"), every_s=settings.health_every_s, clock=clock)
 
@@ -122,7 +129,7 @@ class ModalProvider:
 
         A true bound and a high one, some hundred times what a call takes; what is not used is given back at once.
         """
-        return 0 if objection_to(request) else self._gpu_microusd(self._settings.deadline_s)
+        return 0 if objection_to(request) else self._rate.microusd(self._settings.deadline_s)
 
     async def prepare_voice(
         self, voice: Voice, *, language: str | None, admission: Admission, deadline: Deadline
@@ -153,10 +160,6 @@ class ModalProvider:
         """How far our clock is ahead of the deployment's; None before its first reply."""
         return self._door.skew_s
 
-    def _gpu_microusd(self, gpu_s: float) -> int | None:
-        factored_s = gpu_s * self._settings.price_factor
-        return self._prices.microusd(self.name, self._settings.region, self._settings.gpu, "gpu_s", factored_s)
-
     def _streams(self, request: SpeechRequest, order: Order, relay: Relay) -> bool:
         is_asked_for = request.stream or relay.is_wanted
         return is_asked_for and self._settings.dialect is ModalDialect.OPENAI and order.purpose == "speak"
@@ -180,12 +183,12 @@ class ModalProvider:
             finally:
                 self._diary.end(self._clock.monotonic())
 
-        worst = self._gpu_microusd(self._settings.deadline_s)
+        worst = self._rate.microusd(self._settings.deadline_s)
         work = await draft.attempts.pay(order.purpose, send, worst_microusd=worst)
         if isinstance(work, Failure):
             return work
         _note(work, draft)
-        draft.facts["gpu_cost"] = _share(work, draft.cold, idle_s).facts(self._gpu_microusd)
+        draft.facts["gpu_cost"] = _share(work, draft.cold, idle_s).facts(self._rate.microusd) | self._rate.facts()
         if work.stream is not None:
             return draft.accepted(work.stream.pcm.wav(), arrived_s=work.reply.ended_s, stream=work.stream.pcm)
         return draft.accepted(work.reply.body, arrived_s=work.reply.body_began_s)

@@ -44,12 +44,12 @@ class ModalEndpoints:
         allowed = frozenset(allow_hosts)
         base = settings.base_url
         self._base = None if base is None else base_url(base, "CUTOVER_MODAL__BASE_URL", allowed)
-        self._own = {
+        self._urls = {
             path: base_url(address, _variable(path), allowed)
             for path, name in _SETTINGS.items()
             if (address := getattr(settings, name)) is not None
         }
-        every = [url for url in (self._base, *self._own.values()) if url is not None]
+        every = [url for url in (self._base, *self._urls.values()) if url is not None]
         if not every:
             raise ConfigError(
                 "CUTOVER_MODAL__BASE_URL is not set; it is the address of the deployment on Modal. "
@@ -59,18 +59,19 @@ class ModalEndpoints:
 
     def url(self, path: str) -> URL | Failure:
         """Where a call goes, or why it cannot go anywhere."""
-        own = self._own.get(path)
-        if own is not None:
-            return own
-        if self._base is not None:
-            return self._base.joinpath(path)
+        known = self._urls.get(path)
+        if known is None and self._base is not None:
+            # Kept: an address that is joined for each call is also taken apart anew for each, by us and by aiohttp.
+            known = self._urls[path] = self._base.joinpath(path)
+        if known is not None:
+            return known
         detail = f"the deployment has no address for {path}; {_variable(path)} names it"
         return Failure(kind=ErrorKind.UNSUPPORTED, code="local.no_endpoint", detail=detail)
 
     def any_url(self) -> URL:
         """An address of the deployment, to see whether it answers: its health where that has one."""
         found = self.url("health")
-        return next(iter(self._own.values())) if isinstance(found, Failure) else found
+        return next(iter(self._urls.values())) if isinstance(found, Failure) else found
 
 
 def _variable(path: str) -> str:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -25,8 +26,8 @@ class Price(BaseModel):
 
     provider: str
     region: str  # "*": everywhere that has no row of its own
-    item: str  # a model, or a kind of GPU
-    unit: Literal["characters", "voices", "gpu_s", "input_tokens", "output_tokens"]
+    item: str  # a model, a kind of GPU, "cpu" or "memory"
+    unit: Literal["characters", "voices", "gpu_s", "core_s", "gib_s", "input_tokens", "output_tokens"]
     usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None  # 0 would switch the budget off; None: unknown
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"  # in which it is listed
     listed: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None  # for `per` units, in that currency
@@ -56,6 +57,7 @@ class PriceList:
         self._prices: dict[tuple[str, ...], Price] = {
             (price.provider, price.region, price.item, price.unit): price for price in prices
         }
+        self._known = lru_cache(maxsize=1024)(self._microusd)  # one text is priced three times on its way
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -86,11 +88,19 @@ class PriceList:
         """
         if not math.isfinite(units) or units < 0:
             raise ValueError(f"{units} {unit} cannot be priced")
+        return self._known(provider, region, item, unit, units)
+
+    def _microusd(self, provider: str, region: str, item: str, unit: str, units: float) -> int | None:
         price = self.find(provider, region, item, unit)
         if price is None or price.usd is None:
             return None
         exact = price.usd * 1_000_000 * Decimal(str(units)) / price.per
         return int(exact.to_integral_value(rounding=ROUND_CEILING))
+
+    def usd_each(self, provider: str, region: str, item: str, unit: str) -> Decimal | None:
+        """The price of one unit in dollars, for sums that are rounded once; None when it is unknown."""
+        price = self.find(provider, region, item, unit)
+        return None if price is None or price.usd is None else price.usd / price.per
 
     def tokens_microusd(self, provider: str, region: str, item: str, tokens: Mapping[str, int]) -> int | None:
         """The cost of tokens by kind, in micro-dollars; None when the price of one kind is unknown."""

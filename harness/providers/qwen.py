@@ -21,6 +21,7 @@ from harness.providers.qwen_speech import Speaker, Speaking
 from harness.providers.qwen_terms import model_for, objection_to, preset_name
 from harness.providers.relay import Relay, SinkFailed
 from harness.providers.retry import RetryPolicy
+from harness.providers.retry_budget import RetryBudget
 from harness.providers.voice_pool import PoolVoice
 from harness.providers.voices import VoiceRegistry
 from harness.speech import Operation, SpeechRequest, Voice, VoiceKind, billed_chars
@@ -64,7 +65,11 @@ class QwenProvider:
         self._settings = settings
         self._prices = prices
         self._clock = clock
-        self._policy = RetryPolicy(max_attempts=settings.max_attempts, random=random or Random())
+        self._policy = RetryPolicy(
+            max_attempts=settings.max_attempts,
+            random=random or Random(),
+            budget=RetryBudget(share=settings.retry_share),
+        )
         addresses = Addresses(origin=base, hosts=settings.audio_hosts, allow_hosts=allow_hosts)
         self._door = Door(origin=base, addresses=addresses, secrets=secrets, limits=limits, clock=clock)
         self._api = DashScope(self._door, base, settings, clock)
@@ -162,6 +167,10 @@ class QwenProvider:
         """Every voice of the account with whose it is; free."""
         return await self._enrolment.pool(deadline=Deadline(self._clock, self._settings.deadline_s))
 
+    def remembered_voice(self, voice: Voice) -> str | None:
+        """The id under which the account made this voice before; None when it did not, as far as we remember."""
+        return self._enrolment.find(voice)
+
     def forget_voice(self, voice_id: str) -> None:
         """Remember a voice no longer that is gone from the account."""
         self._enrolment.forget(voice_id)
@@ -198,7 +207,7 @@ class QwenProvider:
         """Who speaks a `generate`: a preset, or a voice that was prepared before."""
         if request.voice.kind is VoiceKind.PRESET:
             return Speaker(model_for(request, self._settings), preset_name(request.voice))
-        voice_id = self._enrolment.find(request.voice)
+        voice_id = self._enrolment.speaker(request.voice)
         if voice_id is None:
             detail = "the voice was not prepared in this account, region and model"
             return Failure(kind=ErrorKind.VOICE_NOT_FOUND, code="local.not_prepared", detail=detail)

@@ -6,7 +6,7 @@ A name that is not known here is not judged: models are settings, and new ones a
 from enum import StrEnum
 from typing import Final
 
-from harness.preset_voices import QWEN_DIALECT, QWEN_FOREIGN, QWEN_GENERAL
+from harness.preset_voices import QWEN_HOSTED, QWEN_INSTRUCTED
 
 __all__ = ["ModelFamily", "family_of", "is_realtime", "system_voices"]
 
@@ -19,7 +19,6 @@ class ModelFamily(StrEnum):
     DESIGN = "designed"
 
 
-_NOT_BY_INSTRUCTION: Final = frozenset({"Jennifer", "Ryan", "Katerina", "Aiden"})  # "Eldric Sage" is disputed: taken
 _FIRST: Final = frozenset({"Cherry", "Serena", "Ethan", "Chelsie", "Dylan", "Jada", "Sunny"})  # of `qwen-tts`
 
 
@@ -40,7 +39,7 @@ def is_realtime(model: str) -> bool | None:
 def system_voices(model: str) -> frozenset[str] | None:
     """The voices that `model` has of its own; None when nobody listed them."""
     if model.startswith("qwen3-tts-instruct-flash"):
-        return QWEN_GENERAL - _NOT_BY_INSTRUCTION
+        return QWEN_INSTRUCTED
     if model.startswith("qwen3-tts-flash"):
-        return QWEN_GENERAL | QWEN_DIALECT | QWEN_FOREIGN
+        return QWEN_HOSTED
     return _FIRST if model.startswith("qwen-tts") else None

@@ -13,7 +13,7 @@ __all__ = ["RetryBudget"]
 class RetryBudget:
     """Retries that are earned by first calls; one for each provider, shared by all its requests."""
 
-    share: float = 0.2  # of first calls (reliability.md F04)
+    share: float = 0.2  # of first calls, in [0, 1] (reliability.md F04); CUTOVER_QWEN__RETRY_SHARE sets it
     reserve: float = 3.0  # to begin with, or a request alone could never be tried again; Envoy's default minimum
     most: float = 20.0  # what a hundred calls earn: an outage after a good hour is no licence for a thousand retries
     refused: int = 0  # retries that were not made

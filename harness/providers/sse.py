@@ -10,7 +10,6 @@ from typing import Final
 
 __all__ = ["Event", "EventParser"]
 
-_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _BOM: Final = b"\xef\xbb\xbf"
 _STATUS: Final = re.compile(r"HTTP_STATUS/([1-5][0-9]{2})")
 
@@ -46,15 +45,30 @@ class EventParser:
             self._begun = True
             del self._pending[: len(_BOM) * self._pending.startswith(_BOM)]
         events: list[Event] = []
-        start = 0
-        for match in _LINE_END.finditer(self._pending, self._searched):
-            if match.end() == len(self._pending) and match[0] == b"\r":
-                break  # its line feed may come with the next piece
-            self._take(bytes(self._pending[start : match.start()]), events)
-            start = match.end()
-        del self._pending[:start]
-        self._searched = len(self._pending) - self._pending.endswith(b"\r")
+        for line in self._whole_lines():
+            self._take(line, events)
         return events
+
+    def _whole_lines(self) -> list[bytes]:
+        """Take out every line that has its end.
+
+        Searched with `find`: a pattern of the three ends looks at each byte in turn, which takes 0.7 ms of the event
+        loop for 27 kB of audio in one line, and everything else that arrives is timed that much too late.
+        """
+        pending, start, lines = self._pending, 0, []
+        feed, carriage = pending.find(b"\n", self._searched), pending.find(b"\r", self._searched)
+        while feed >= 0 or carriage >= 0:
+            end = carriage if feed < 0 or 0 <= carriage < feed else feed
+            after = end + 2 if end == carriage and feed == end + 1 else end + 1
+            if end == carriage and after == len(pending) and feed < 0:
+                break  # its line feed may come with the next piece
+            lines.append(bytes(pending[start:end]))
+            start = after
+            feed = pending.find(b"\n", start) if 0 <= feed < start else feed
+            carriage = pending.find(b"\r", start) if 0 <= carriage < start else carriage
+        del pending[:start]
+        self._searched = len(pending) - pending.endswith(b"\r")
+        return lines
 
     def finish(self) -> list[Event]:
         """The event that the end of the stream completes: some services omit the blank line after the last."""

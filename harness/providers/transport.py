@@ -91,16 +91,17 @@ MEANINGS: Final = MappingProxyType(
         HttpProcessingError: _GARBLED,  # of the parser; aiohttp means to wrap every one of them
         aiohttp.ClientResponseError: _GARBLED,
         aiohttp.ContentTypeError: _GARBLED,
+        # Of a WebSocket's handshake, which is all that follows redirects, to where nothing can be asked for.
+        aiohttp.InvalidUrlRedirectClientError: _GARBLED,
+        aiohttp.NonHttpUrlRedirectClientError: _GARBLED,
+        aiohttp.RedirectClientError: _GARBLED,
         aiohttp.TooManyRedirects: _GARBLED,
         aiohttp.ClientHttpProxyError: _GARBLED,
         aiohttp.WSServerHandshakeError: _GARBLED,
         # Addresses are checked before aiohttp sees them, so these would be our own mistake.
         aiohttp.InvalidURL: _OURS,
         aiohttp.InvalidUrlClientError: _OURS,
-        aiohttp.InvalidUrlRedirectClientError: _OURS,
         aiohttp.NonHttpUrlClientError: _OURS,
-        aiohttp.NonHttpUrlRedirectClientError: _OURS,
-        aiohttp.RedirectClientError: _OURS,
         aiohttp.UploadAbortedError: _OURS,
         aiohttp.ClientError: _BROKEN,  # one of a later aiohttp
     }

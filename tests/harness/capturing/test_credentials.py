@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.capturing.credentials import _ANY, find_credential, matches_rule, may_hold_rule
+from harness.capturing.credentials import _ANY, credentials_in, find_credential, matches_rule, may_hold_rule
 
 HEX32 = "0123456789abcdef0123456789abcdef"
 MIXED = "aB3dE5gH7jK9mN1pQ3sT"
@@ -17,6 +17,7 @@ CASES = [
     (f"sk-proj-{MIXED}", "a DashScope or OpenAI key"),
     (f"ak-{MIXED}", "a Modal token"),
     (f"Modal-Secret: ws-{MIXED}", "a Modal token"),
+    (f"ck-{MIXED}_{MIXED}-x", "a key of our own gateway"),
     ("LTAI5tAbCdEfGhIjKlMnOpQr", "an Alibaba Cloud access key"),
     (
         "http://x.oss-cn-beijing.aliyuncs.com/a.wav?Expires=1&OSSAccessKeyId=LTAI&Signature=abc%2Fdefgh",
@@ -83,3 +84,25 @@ def test_the_quick_look_never_passes_over_what_a_rule_finds(text: str) -> None:
 @pytest.mark.parametrize(("text", "rule"), CASES)
 def test_the_quick_look_sees_an_example_of_every_rule(text: str, rule: str) -> None:
     assert may_hold_rule(text) or rule == "a word as random as a key"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        pytest.param(f"a sk-{HEX32}, b", [f"sk-{HEX32}"], id="a key alone"),
+        pytest.param(f"Authorization: Bearer sk-{HEX32}\\r\\n", [f"sk-{HEX32}"], id="without the word before it"),
+        pytest.param(f"?Expires=1&Signature={MIXED}%3D&x=1", [f"{MIXED}%3D"], id="without the name before it"),
+        pytest.param(f"ak-{MIXED} as-{MIXED}/x+y=", [f"ak-{MIXED}", f"as-{MIXED}/x+y="], id="all of them, whole"),
+        pytest.param("'Authorization': 'Bearer TOKEN'", [], id="a word too short to be one"),
+        pytest.param("Good morning.", [], id="none"),
+    ],
+)
+def test_every_credential_is_told_by_its_value_to_the_end_of_its_word(text: str, values: list[str]) -> None:
+    assert [found.value for found in credentials_in(text)] == values
+
+
+@given(st.text(alphabet=st.sampled_from("skawLTI5eyJ-.?&=/:@BerASx_ghopBa \n0123456789abcdefXYZ"), max_size=80))
+def test_looking_for_all_of_them_always_ends_and_tells_none_where_no_rule_is_broken(text: str) -> None:
+    found = list(credentials_in(text))
+
+    assert matches_rule(text) or not found

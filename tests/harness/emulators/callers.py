@@ -15,10 +15,12 @@ from harness.clock import FakeClock
 from harness.emulators.audio import RATE_HZ, Samples, encode_wav
 from harness.emulators.timbres import CAST
 from harness.emulators.voices import Line, Rendition, speak
+from tests.canaries import QWEN_KEY
 
-KEY = {"Authorization": "Bearer sk-test"}
+KEY = {"Authorization": f"Bearer {QWEN_KEY}"}
 SPEAK = "/api/v1/services/aigc/multimodal-generation/generation"
 CUSTOMIZE = "/api/v1/services/audio/tts/customization"
+REALTIME = "/api-ws/v1/realtime?model=qwen3-tts-flash-realtime"
 
 # The sample of the provider's own documents; its bill was captured twice (providers.md A8).
 GOLDEN_TEXT = (
@@ -43,21 +45,21 @@ class Caller:
     """One client of one stand-in; follows no redirect unless told."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
-        self._session = session
+        self.session = session
         self.base_url = base_url
 
     async def post(
         self, path: str, body: Any = None, *, data: bytes | None = None, headers: Mapping[str, str] = KEY
     ) -> Answer:
         data = json.dumps(body).encode() if data is None else data
-        async with self._session.post(
+        async with self.session.post(
             self.base_url + path, data=io.BytesIO(data), headers=dict(headers), allow_redirects=False
         ) as reply:
             return Answer(status=reply.status, headers=reply.headers, body=await reply.read())
 
     async def get(self, path: str, *, headers: Mapping[str, str] = KEY) -> Answer:
         url = path if path.startswith("http") else self.base_url + path
-        async with self._session.get(
+        async with self.session.get(
             aiohttp.client.URL(url, encoded=True), headers=dict(headers), allow_redirects=False
         ) as reply:
             return Answer(status=reply.status, headers=reply.headers, body=await reply.read())
@@ -103,6 +105,36 @@ class Caller:
             **content,
         }
         return await self.post("/clone", body)
+
+
+Message = dict[str, Any]
+
+
+def an_update(**session: object) -> Message:
+    return {"event_id": "e1", "type": "session.update", "session": {"voice": "Cherry", **session}}
+
+
+def an_append(text: str) -> Message:
+    return {"event_id": "e2", "type": "input_text_buffer.append", "text": text}
+
+
+COMMIT: Message = {"event_id": "e3", "type": "input_text_buffer.commit"}
+CLEAR: Message = {"event_id": "e4", "type": "input_text_buffer.clear"}
+FINISH: Message = {"event_id": "e5", "type": "session.finish"}
+
+
+async def heard(caller: Caller, *messages: Message | str, path: str = REALTIME) -> list[Message]:
+    """All that the server says when it is told these, until it closes."""
+    async with caller.session.ws_connect(caller.base_url + path, headers=KEY) as socket:
+        for message in messages:
+            await socket.send_str(message if isinstance(message, str) else json.dumps(message))
+        answers = [json.loads(frame.data) async for frame in socket]
+    assert socket.close_code == 1000
+    return answers
+
+
+def audio_in(messages: list[Message]) -> bytes:
+    return b"".join(base64.b64decode(each["delta"]) for each in messages if each["type"] == "response.audio.delta")
 
 
 class SleepsNoted(FakeClock):

@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from harness.emulators.server import Standin, running_qwen
+from tests.canaries import QWEN_KEY
 from tests.harness.emulators.callers import Caller
 
 BILLED = {"characters": 13}
@@ -88,6 +89,6 @@ async def test_a_stream_can_be_cut(session: aiohttp.ClientSession) -> None:
         standin.script.load({"faults": [{"fault": "stream-cut"}]})
         caller = Caller(session, standin.base_url)
         body = {"model": "qwen3-tts-flash", "input": {"text": "Good morning to everybody here.", "voice": "Cherry"}}
-        headers = {"Authorization": "Bearer sk-test", "X-DashScope-SSE": "enable"}
+        headers = {"Authorization": f"Bearer {QWEN_KEY}", "X-DashScope-SSE": "enable"}
         with pytest.raises(aiohttp.ClientPayloadError):
             await caller.post("/api/v1/services/aigc/multimodal-generation/generation", body, headers=headers)

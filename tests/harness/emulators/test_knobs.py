@@ -1,3 +1,5 @@
+import base64
+import json
 from dataclasses import replace
 
 import aiohttp
@@ -11,7 +13,19 @@ from harness.emulators.server import running_modal, running_qwen
 from harness.emulators.timbres import CAST, median_pitch_hz
 from harness.emulators.voices import Line, Rendition, speak
 from harness.errors import UsageError
-from tests.harness.emulators.callers import Caller, samples_of
+from tests.harness.emulators.callers import (
+    COMMIT,
+    FINISH,
+    KEY,
+    SPEAK,
+    Caller,
+    an_append,
+    an_update,
+    audio_in,
+    heard,
+    level_db,
+    samples_of,
+)
 
 LINE = Line(
     text="The weather is lovely today.", language="en", timbre=CAST["tenor"], rendition=Rendition.HOSTED, take=1
@@ -20,10 +34,6 @@ LINE = Line(
 
 def spoken(**knobs: float) -> np.ndarray:
     return speak(replace(LINE, knobs=Knobs(**knobs)))
-
-
-def level_db(samples: np.ndarray) -> float:
-    return float(10 * np.log10(np.mean(samples.astype(np.float64) ** 2)))
 
 
 def test_knobs_that_are_not_turned_change_nothing() -> None:
@@ -86,3 +96,54 @@ async def test_both_stand_ins_turn_every_voice(session: aiohttp.ClientSession, w
             lengths.append([len(samples_of(answer.body)) for answer in (spoken_there, cloned_here)])
 
     assert [later - before for before, later in zip(*lengths, strict=True)] == [2 * RATE_HZ] * 2
+
+
+async def said(session: aiohttp.ClientSession, *sound: str, text: str = LINE.text) -> dict[str, np.ndarray]:
+    """One text as Qwen's stand-in hands it over: as a file, as events and over a WebSocket."""
+    async with running_qwen(QwenOptions(sound=sound)) as standin:
+        caller = Caller(session, standin.base_url)
+        file = await caller.audio_of(await caller.speak(text, language_type="English"))
+        body = {"model": "qwen3-tts-flash", "input": {"text": text, "voice": "Cherry"}}
+        events = await caller.post(SPEAK, body, headers={**KEY, "X-DashScope-SSE": "enable"})
+        update = an_update(mode="commit", language_type="English")
+        realtime = audio_in(await heard(caller, update, an_append(text), COMMIT, FINISH))
+    streamed = [json.loads(line[5:]) for line in events.body.splitlines() if line.startswith(b"data:")]
+    pcm = b"".join(base64.b64decode(each["output"]["audio"]["data"]) for each in streamed)
+    return {"file": samples_of(file), "events": pcm_samples(pcm), "realtime": pcm_samples(realtime)}
+
+
+def pcm_samples(pcm: bytes) -> np.ndarray:
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32_768
+
+
+async def test_every_knob_turns_speech_however_it_is_handed_over(session: aiohttp.ClientSession) -> None:
+    plain = await said(session)
+    turned = {
+        knob.partition("=")[0]: await said(session, knob)
+        for knob in ("pitch=1.2", "pace=0.8", "gain_db=-6", "noise_db=-40", "silence_s=0.5", "keep=0.4")
+    }
+
+    for way, before in plain.items():
+        after = {knob: sounds[way] for knob, sounds in turned.items()}
+        pitches = [median_pitch_hz(samples, rate_hz=RATE_HZ) for samples in (after["pitch"], before)]
+        assert pitches[0] / pitches[1] == pytest.approx(1.2, rel=0.06), way
+        assert len(after["pace"]) == pytest.approx(len(before) / 0.8, rel=0.1), way
+        assert level_db(after["gain_db"]) == pytest.approx(level_db(before) - 6.0, abs=0.02), way
+        assert level_db(after["noise_db"] - before) == pytest.approx(-40.0, abs=0.2), way
+        assert not after["silence_s"][: RATE_HZ // 2].any(), way
+        assert np.array_equal(after["silence_s"][RATE_HZ // 2 :], before), way
+        assert np.array_equal(after["keep"], before[: int(0.4 * len(before))]), way
+
+
+async def test_the_knobs_silence_comes_before_the_first_sentence_of_a_session_only(
+    session: aiohttp.ClientSession,
+) -> None:
+    lengths = []
+    for sound in ((), ("silence_s=1",)):
+        async with running_qwen(QwenOptions(sound=sound)) as standin:
+            caller = Caller(session, standin.base_url)
+            messages = await heard(caller, an_update(), an_append("Good morning. How are you? I am well."), FINISH)
+        assert sum(message["type"] == "response.done" for message in messages) == 3
+        lengths.append(len(pcm_samples(audio_in(messages))))
+
+    assert lengths[1] - lengths[0] == RATE_HZ

@@ -10,6 +10,7 @@ from harness.emulators.options import ModalOptions
 from harness.emulators.server import Standin, running_modal
 from harness.emulators.timbres import CAST, median_pitch_hz, timbre_of_description
 from harness.speech import LANGUAGES, PROBE_TEXTS
+from tests.canaries import MODAL_KEY, MODAL_SECRET
 from tests.harness.emulators.callers import Caller, a_recording, level_db, samples_of
 
 
@@ -138,15 +139,19 @@ async def test_a_reference_that_is_no_audio_fails_the_generation(modal: Caller, 
     ("headers", "status", "text"),
     [
         ({}, 401, b"modal-http: missing credentials for proxy authorization"),
-        ({"Modal-Key": "wk-1"}, 401, b"modal-http: missing credentials for proxy authorization"),
-        ({"Modal-Key": "wk-1", "Modal-Secret": "no"}, 401, b"modal-http: invalid credentials for proxy authorization"),
-        ({"Modal-Key": "wk-1", "Modal-Secret": "ws-1"}, 200, None),
+        ({"Modal-Key": MODAL_KEY}, 401, b"modal-http: missing credentials for proxy authorization"),
+        (
+            {"Modal-Key": MODAL_KEY, "Modal-Secret": "no"},
+            401,
+            b"modal-http: invalid credentials for proxy authorization",
+        ),
+        ({"Modal-Key": MODAL_KEY, "Modal-Secret": MODAL_SECRET}, 200, None),
     ],
 )
 async def test_the_proxy_asks_for_both_halves_of_the_key(
     session: aiohttp.ClientSession, headers: Mapping[str, str], status: int, text: bytes | None
 ) -> None:
-    async with running_modal(ModalOptions(key="wk-1", secret="ws-1")) as standin:
+    async with running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET)) as standin:
         answer = await Caller(session, standin.base_url).get("/health", headers=headers)
         meter = await Caller(session, standin.base_url).get("/_standin/meter", headers={})
 

@@ -7,8 +7,8 @@ from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import running_modal
 from tests.harness.emulators.callers import Answer, Caller
 
-# At this scale a cold start takes about 40 ms, and a request is held for 10.
-SHORT = {"hold_s": 20.0, "time_scale": 5e-4}
+# At this scale a cold start takes about 160 ms, and a request is held for 40: shorter, and a busy machine sees one hop.
+SHORT = {"hold_s": 20.0, "time_scale": 2e-3}
 
 
 async def followed(caller: Caller, answer: Answer) -> tuple[Answer, int]:

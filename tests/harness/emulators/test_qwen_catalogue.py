@@ -1,7 +1,7 @@
 import pytest
 
 from harness.emulators.account import Account
-from harness.emulators.qwen_catalogue import MODELS, SYSTEM_VOICES, language_of, timbre_for
+from harness.emulators.qwen_catalogue import MODELS, language_of, timbre_for
 from harness.emulators.qwen_wire import Refusal
 from harness.speech import LANGUAGES
 from tests.harness.emulators.test_account import ANNA
@@ -12,10 +12,6 @@ def account() -> Account:
     account = Account(None)
     account.keep(ANNA)
     return account
-
-
-def test_there_are_49_system_voices() -> None:
-    assert len(SYSTEM_VOICES) == 49
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

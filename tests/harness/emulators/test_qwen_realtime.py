@@ -1,5 +1,3 @@
-import base64
-import json
 from typing import Any
 
 import aiohttp
@@ -10,9 +8,23 @@ from harness.emulators.options import QwenOptions
 from harness.emulators.server import running_qwen
 from harness.emulators.timbres import median_pitch_hz
 from harness.speech import PROBE_TEXTS, billed_chars
-from tests.harness.emulators.callers import KEY, Caller, level_db, samples_of
+from tests.canaries import QWEN_KEY
+from tests.harness.emulators.callers import (
+    CLEAR,
+    COMMIT,
+    FINISH,
+    KEY,
+    REALTIME,
+    Caller,
+    Message,
+    an_append,
+    an_update,
+    audio_in,
+    heard,
+    level_db,
+    samples_of,
+)
 
-REALTIME = "/api-ws/v1/realtime?model=qwen3-tts-flash-realtime"
 RESPONSE = [
     "input_text_buffer.committed",
     "response.created",
@@ -24,40 +36,12 @@ RESPONSE = [
     "response.output_item.done",
     "response.done",
 ]
-Message = dict[str, Any]
-
-
-def an_update(**session: object) -> Message:
-    return {"event_id": "e1", "type": "session.update", "session": {"voice": "Cherry", **session}}
-
-
-def an_append(text: str) -> Message:
-    return {"event_id": "e2", "type": "input_text_buffer.append", "text": text}
-
-
-COMMIT: Message = {"event_id": "e3", "type": "input_text_buffer.commit"}
-CLEAR: Message = {"event_id": "e4", "type": "input_text_buffer.clear"}
-FINISH: Message = {"event_id": "e5", "type": "session.finish"}
-
-
-async def heard(caller: Caller, *messages: Message | str, path: str = REALTIME) -> list[Message]:
-    """All that the server says when it is told these, until it closes."""
-    async with caller._session.ws_connect(caller.base_url + path, headers=KEY) as socket:
-        for message in messages:
-            await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-        answers = [json.loads(frame.data) async for frame in socket]
-    assert socket.close_code == 1000
-    return answers
 
 
 def kinds(messages: list[Message]) -> list[str]:
     """The types in order, each run of deltas as one."""
     found = [message["type"] for message in messages]
     return [kind for kind, before in zip(found, [None, *found], strict=False) if kind != before or "delta" not in kind]
-
-
-def audio_in(messages: list[Message]) -> bytes:
-    return b"".join(base64.b64decode(each["delta"]) for each in messages if each["type"] == "response.audio.delta")
 
 
 async def test_a_committed_session_goes_through_every_event_in_order(qwen: Caller) -> None:
@@ -192,10 +176,11 @@ async def test_pace_pitch_and_volume_do_what_they_say(qwen: Caller) -> None:
 @pytest.mark.parametrize(
     ("path", "key", "status"),
     [
-        ("/api-ws/v1/realtime", "sk-test", 400),
-        ("/api-ws/v1/realtime?model=qwen3-tts-flash", "sk-test", 404),
+        ("/api-ws/v1/realtime", QWEN_KEY, 400),
+        ("/api-ws/v1/realtime?model=qwen3-tts-flash", QWEN_KEY, 404),
         (REALTIME, "wrong", 401),
     ],
+    ids=["no model", "a model of another kind", "a wrong key"],
 )
 async def test_a_bad_handshake_opens_nothing(
     qwen: Caller, session: aiohttp.ClientSession, path: str, key: str, status: int

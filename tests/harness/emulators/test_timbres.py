@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from harness.emulators.audio import Recording
-from harness.emulators.qwen_catalogue import SYSTEM_VOICES
 from harness.emulators.timbres import (
     CAST,
     median_pitch_hz,
@@ -13,6 +12,7 @@ from harness.emulators.timbres import (
     timbre_of_speaker,
 )
 from harness.emulators.voices import Rendition, speak
+from harness.preset_voices import QWEN_HOSTED
 from harness.speech import LANGUAGES, PROBE_TEXTS
 from tests.harness.emulators.callers import a_line
 
@@ -58,10 +58,10 @@ def test_both_spellings_of_a_preset_are_one_voice() -> None:
 def test_presets_share_the_cast_yet_rarely_a_sound() -> None:
     sounds = {
         (timbre.variant, timbre.formant_shift, timbre.words_per_minute)
-        for timbre in map(timbre_of_speaker, SYSTEM_VOICES)
+        for timbre in map(timbre_of_speaker, QWEN_HOSTED)
     }
 
-    assert len(sounds) > 0.6 * len(SYSTEM_VOICES)
+    assert len(sounds) > 0.6 * len(QWEN_HOSTED)
 
 
 @pytest.mark.parametrize(("name", "is_low"), [("Ryan", True), ("Uncle_Fu", True), ("Cherry", False), ("Sohee", False)])

@@ -7,6 +7,7 @@ import pytest
 
 from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import Standin, running_modal
+from tests.canaries import MODAL_KEY, MODAL_SECRET, VLLM_KEY
 from tests.harness.emulators.callers import Caller, SleepsNoted
 
 SPEECH = "/v1/audio/speech"
@@ -69,13 +70,13 @@ async def test_a_body_that_is_none_is_a_bad_request(caller: Caller, data: bytes)
 
 
 async def test_proxy_authorization_stands_before_the_servers_own_key(session: aiohttp.ClientSession) -> None:
-    options = ModalOptions(dialect=Dialect.VLLM, key="wk-1", secret="ws-1", api_key="sk-1")
-    proxy = {"Modal-Key": "wk-1", "Modal-Secret": "ws-1"}
+    options = ModalOptions(dialect=Dialect.VLLM, key=MODAL_KEY, secret=MODAL_SECRET, api_key=VLLM_KEY)
+    proxy = {"Modal-Key": MODAL_KEY, "Modal-Secret": MODAL_SECRET}
     async with running_modal(options) as standin:
         caller = Caller(session, standin.base_url)
         neither = await caller.post(SPEECH, {"input": "Hello."}, headers={})
         first = await caller.post(SPEECH, {"input": "Hello."}, headers=proxy)
-        both = await caller.post(SPEECH, {"input": "Hello."}, headers={**proxy, "Authorization": "Bearer sk-1"})
+        both = await caller.post(SPEECH, {"input": "Hello."}, headers={**proxy, "Authorization": f"Bearer {VLLM_KEY}"})
 
     assert neither.body.startswith(b"modal-http: missing credentials")
     assert (first.status, first.json, both.status) == (401, {"error": "Unauthorized"}, 200)

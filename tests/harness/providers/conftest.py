@@ -18,8 +18,10 @@ from harness.providers.modal import ModalProvider
 from harness.providers.pricing import PriceList
 from harness.providers.qwen import QwenProvider
 from harness.providers.voices import VoiceRegistry
+from harness.speech import Reference, SpeechRequest, Voice, VoiceKind
 from harness.store.blobs import BlobStore
-from tests.harness.providers.stubs import CANARY, PRICES
+from tests.builders import a_request, a_voice
+from tests.harness.providers.stubs import CANARY, PRICES, a_wav
 
 
 @pytest.fixture
@@ -101,3 +103,15 @@ def open_modal(
         return await stack.enter_async_context(provider)
 
     return open_
+
+
+@pytest.fixture
+def anna(references: BlobStore) -> Voice:
+    """A voice with a recording that every check of a reference lets pass."""
+    sha256 = references.put(a_wav(3.0), "wav")
+    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna."))
+
+
+@pytest.fixture
+def vivian() -> SpeechRequest:
+    return a_request("Call me: 0171 5550123", voice=a_voice(id="Vivian"))

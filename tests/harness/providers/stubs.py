@@ -19,9 +19,10 @@ from yarl import URL
 from harness.clock import SystemClock
 from harness.errors import BudgetExceeded
 from harness.providers.base import PaidCall
+from tests.canaries import QWEN_KEY
 
 PRICES = Path(__file__).resolve().parents[3] / "data" / "prices.toml"
-CANARY = "sk-canary0123456789abcdef"
+CANARY = QWEN_KEY
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

@@ -11,6 +11,7 @@ from harness.providers.modal import ModalProvider
 from harness.providers.qwen import QwenProvider
 from harness.store.blobs import BlobStore
 from tests.builders import a_request
+from tests.canaries import MODAL_KEY, QWEN_KEY
 from tests.harness.providers.stubs import PRICES
 
 
@@ -18,7 +19,7 @@ def settings_of(tmp_path: Path, **changes: object) -> Settings:
     base: dict[str, object] = {
         "home": tmp_path,
         "prices": PRICES,
-        "qwen": QwenSettings(api_key=SecretStr("sk-x")),
+        "qwen": QwenSettings(api_key=SecretStr(QWEN_KEY)),
         "modal": ModalSettings(base_url="https://acme--tts.modal.run"),
     }
     return Settings(**(base | changes))  # type: ignore[arg-type]
@@ -53,13 +54,13 @@ def test_an_unknown_provider_is_told_with_the_known_ones(
         pytest.param("modal", {"modal": ModalSettings()}, "CUTOVER_MODAL__BASE_URL", id="no address"),
         pytest.param(
             "modal",
-            {"modal": ModalSettings(base_url="https://x.modal.run", key=SecretStr("wk-1"))},
+            {"modal": ModalSettings(base_url="https://x.modal.run", key=SecretStr(MODAL_KEY))},
             "CUTOVER_MODAL__SECRET",
             id="half a key",
         ),
         pytest.param(
             "qwen",
-            {"qwen": QwenSettings(api_key=SecretStr("sk-x"), base_url="http://127.0.0.1:8101")},
+            {"qwen": QwenSettings(api_key=SecretStr(QWEN_KEY), base_url="http://127.0.0.1:8101")},
             "CUTOVER_ALLOW_HOSTS=127.0.0.1:8101",
             id="stand-in not allowed",
         ),

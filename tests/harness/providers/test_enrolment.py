@@ -31,12 +31,6 @@ MADE: dict[str, Any] = {"output": {"voice": "v-1"}, "request_id": "r1"}
 
 
 @pytest.fixture
-def anna(references: BlobStore) -> Voice:
-    sha256 = references.put(a_wav(3.0), "wav")
-    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna."))
-
-
-@pytest.fixture
 def open_enrolment(
     open_door: Callable[..., Awaitable[Door]],
     clock: FakeClock,

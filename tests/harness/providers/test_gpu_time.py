@@ -1,6 +1,18 @@
+from typing import Any
+
 import pytest
 
+from harness.clock import FakeClock
 from harness.providers.gpu_time import GpuDiary, GpuShare, idle_seconds
+from harness.providers.pricing import PriceList
+from harness.speech import SpeechRequest
+from tests.harness.providers.modal_requests import OpenModal, asked
+from tests.harness.providers.stubs import (
+    Handler,
+    a_server,
+    a_wav,
+    sends,
+)
 
 
 def price(gpu_s: float) -> int:
@@ -70,3 +82,90 @@ def test_traffic_has_its_idle_time_and_its_starts(
     calls: list[tuple[float, float]], expected: tuple[float, int]
 ) -> None:
     assert idle_seconds(calls, window_s=300.0) == expected
+
+
+def taking(clock: FakeClock, seconds: float, **headers: str) -> Handler:
+    async def answer(request: Any) -> Any:
+        clock.advance(seconds)
+        return await sends(a_wav(), **headers)(request)
+
+    return answer
+
+
+async def test_every_call_carries_its_work_its_cold_start_and_the_idle_time_before_it(
+    open_modal: OpenModal, vivian: SpeechRequest, clock: FakeClock
+) -> None:
+    told = {"X_Inference_Seconds": "10"}
+    answers = [taking(clock, 90.0, X_Cold_Start="1", **told), taking(clock, 10.0, X_Cold_Start="0", **told)]
+    async with a_server(*answers) as server:
+        provider = await open_modal(server.url)
+        first = await asked(provider, vivian, seconds=600.0)
+        clock.advance(50.0)
+        second = await asked(provider, vivian, seconds=600.0)
+
+    # 10 s of work; then 80 s of start and the 300 s until the GPU is stopped, or the 50 s it waited.
+    assert first.facts["gpu_cost"] == {
+        "busy_s": 10.0,
+        "cold_s": 80.0,
+        "idle_s": 300.0,
+        "marginal_usd": 0.00306,
+        "fully_loaded_usd": 0.11934,
+    }
+    assert second.facts["gpu_cost"] == {
+        "busy_s": 10.0,
+        "cold_s": 0.0,
+        "idle_s": 50.0,
+        "marginal_usd": 0.00306,
+        "fully_loaded_usd": 0.01836,
+    }
+    assert [exchange.cost.microusd for exchange in (first, second)] == [3_060, 3_060]
+
+
+async def test_cores_and_memory_are_paid_for_busy_cold_and_idle(
+    open_modal: OpenModal, vivian: SpeechRequest, clock: FakeClock
+) -> None:
+    async with a_server(taking(clock, 90.0, X_Cold_Start="1", X_Inference_Seconds="10")) as server:
+        provider = await open_modal(server.url, cpu_cores=4.0, memory_gib=16.0)
+        exchange = await asked(provider, vivian, seconds=600.0)
+
+    # $0.00039392 a second: for 10 s of work, and with 80 s of start and 300 s until the container is stopped.
+    assert exchange.cost.microusd == 3_940
+    assert exchange.facts["gpu_cost"] == {
+        "busy_s": 10.0,
+        "cold_s": 80.0,
+        "idle_s": 300.0,
+        "marginal_usd": 0.00394,
+        "fully_loaded_usd": 0.153629,
+        "cpu_cores": 4.0,
+        "memory_gib": 16.0,
+    }
+
+
+async def test_memory_without_a_price_leaves_the_cost_unknown(
+    open_modal: OpenModal, vivian: SpeechRequest, prices: PriceList
+) -> None:
+    prices._prices.pop(("modal", "*", "memory", "gib_s"))
+    async with a_server(sends(a_wav(), X_Inference_Seconds="2", X_Cold_Start="0")) as server:
+        exchange = await asked(await open_modal(server.url, memory_gib=16.0), vivian)
+
+    assert exchange.cost.microusd is None
+    assert [exchange.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [None, None]
+
+
+async def test_a_gpu_without_a_price_and_a_start_that_is_not_told_are_unknown_and_not_free(
+    open_modal: OpenModal, vivian: SpeechRequest
+) -> None:
+    async with a_server(sends(a_wav(), X_Inference_Seconds="2")) as server:
+        unpriced = await asked(await open_modal(server.url, gpu="A100-40GB"), vivian)
+        untold = await asked(await open_modal(server.url), vivian)
+
+    assert unpriced.cost.microusd is None
+    assert [unpriced.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [None, None]
+    assert [untold.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [0.000612, None]
+
+
+async def test_a_dearer_region_multiplies_the_price(open_modal: OpenModal, vivian: SpeechRequest) -> None:
+    async with a_server(sends(a_wav(), X_Inference_Seconds="2")) as server:
+        exchange = await asked(await open_modal(server.url, price_factor=2.5), vivian)
+
+    assert exchange.cost.microusd == 1_530

@@ -1,7 +1,6 @@
 import asyncio
 import base64
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,12 +8,13 @@ import pytest
 from harness.clock import FakeClock, SystemClock
 from harness.emulators.server import ModalOptions, running_modal
 from harness.errors import ErrorKind
-from harness.exchanges import Exchange, Failure, Speech
-from harness.providers.base import Admission, Deadline
-from harness.providers.modal import ModalProvider
+from harness.exchanges import Failure, Speech
+from harness.providers.base import Deadline
 from harness.speech import Operation, Reference, SpeechRequest, Voice, VoiceKind
 from harness.store.blobs import BlobStore
 from tests.builders import a_request, a_voice
+from tests.canaries import MODAL_KEY, MODAL_SECRET
+from tests.harness.providers.modal_requests import WORST, OpenModal, asked, redirect
 from tests.harness.providers.stubs import (
     CANARY,
     Handler,
@@ -27,26 +27,6 @@ from tests.harness.providers.stubs import (
     says,
     sends,
 )
-
-OpenModal = Callable[..., Awaitable[ModalProvider]]
-WORST = 183_600  # 600 s of an A10G
-
-
-@pytest.fixture
-def anna(references: BlobStore) -> Voice:
-    sha256 = references.put(a_wav(3.0), "wav")
-    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna."))
-
-
-@pytest.fixture
-def vivian() -> SpeechRequest:
-    return a_request("Call me: 0171 5550123", voice=a_voice(id="Vivian"))
-
-
-async def asked(
-    provider: ModalProvider, request: SpeechRequest, admission: Admission | None = None, *, seconds: float = 10.0
-) -> Exchange:
-    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(SystemClock(), seconds))
 
 
 async def test_speech_comes_back_with_its_times_and_what_the_gpu_cost(
@@ -140,81 +120,6 @@ async def test_what_cannot_be_expressed_is_told_without_a_call(open_modal: OpenM
         assert provider.worst_microusd(request) == 0
     assert exchange.outcome == "unsupported"
     assert (exchange.attempts, exchange.cost.microusd, till.admitted, server.seen) == (0, 0, [], [])
-
-
-def redirect(hops: int, *, last: Handler) -> Handler:
-    """303 from one address to the next, `hops` times, then `last`."""
-
-    async def answer(request: Any) -> Any:
-        hop = int(request.query.get("hop", 0))
-        if hop == hops:
-            return await last(request)
-        return await sends(b"", 303, location=f"?__modal_function_call_id=fc-1&hop={hop + 1}")(request)
-
-    return answer
-
-
-async def test_a_long_request_is_followed_through_its_redirects_as_one_paid_call(
-    open_modal: OpenModal, vivian: SpeechRequest
-) -> None:
-    till = Till()
-    async with a_server(redirect(12, last=sends(a_wav(), X_Inference_Seconds="3"))) as server:
-        exchange = await asked(await open_modal(server.url), vivian, till)
-
-    assert exchange.outcome == "ok"
-    assert exchange.redirect_hops == 12
-    assert server.paths() == ["POST /generate"] + ["GET /generate"] * 12
-    assert {seen.headers["modal-key"] for seen in server.seen} == {f"wk-{CANARY}"}
-    assert [seen.body for seen in server.seen[1:]] == [b""] * 12
-    assert till.amounts == [918]
-    assert exchange.timing.connect_s is not None  # of the first request, which opened the connection
-
-
-async def test_the_first_byte_is_counted_from_the_first_request_not_the_last_redirect(
-    open_modal: OpenModal, vivian: SpeechRequest, clock: FakeClock
-) -> None:
-    async def slowly(request: Any) -> Any:
-        clock.advance(150.0)
-        return await redirect(2, last=sends(a_wav()))(request)
-
-    async with a_server(slowly) as server:
-        exchange = await asked(await open_modal(server.url), vivian)
-
-    assert exchange.timing.first_byte_s == exchange.timing.service_s == 450.0
-
-
-async def test_a_wait_that_breaks_is_taken_up_again_without_paying_again(
-    open_modal: OpenModal, vivian: SpeechRequest
-) -> None:
-    till = Till()
-    to_result = sends(b"", 303, location="/result?__modal_function_call_id=fc-1")
-    async with a_server(to_result, drops(), drops(), sends(a_wav())) as server:
-        exchange = await asked(await open_modal(server.url), vivian, till)
-
-    assert exchange.outcome == "ok"
-    assert [path for path in server.paths() if path.startswith("POST")] == ["POST /generate"]
-    assert len(till.admitted) == 1
-
-
-async def test_a_result_that_can_never_be_had_may_have_been_billed(
-    open_modal: OpenModal, vivian: SpeechRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def then_unreachable(request: Any) -> Any:
-        async def never(*_: Any) -> None:
-            await asyncio.Event().wait()
-
-        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
-        return await sends(b"", 303, location="/result?__modal_function_call_id=fc-1", Connection="close")(request)
-
-    till = Till()
-    async with a_server(then_unreachable) as server:
-        provider = await open_modal(server.url, max_attempts=1, connect_timeout_s=0.05)
-        exchange = await asked(provider, vivian, till)
-
-    assert exchange.outcome == "timeout_connect"  # which alone would cost nothing
-    assert till.amounts == [None]
-    assert exchange.cost.microusd == WORST
-    assert exchange.cost.basis.startswith("worst case")
 
 
 @pytest.mark.parametrize(
@@ -431,7 +336,7 @@ class TestAgainstTheStandIn:
         assert sum(exchange.usage.units for exchange in exchanges) == pytest.approx(billed["gpu_s"], abs=0.01)
 
     async def test_a_request_that_is_held_is_followed(self, open_modal: OpenModal, vivian: SpeechRequest) -> None:
-        async with running_modal(ModalOptions(hold_s=10.0)) as standin:
+        async with running_modal(ModalOptions(hold_s=10.0, time_scale=0.003)) as standin:
             exchange = await asked(await open_modal(standin.base_url), vivian)
             meter = standin.account.meter()
 
@@ -440,7 +345,7 @@ class TestAgainstTheStandIn:
         assert exchange.usage.units == pytest.approx(meter["total"]["gpu_s"], abs=0.01)
 
     async def test_a_wrong_key_is_told(self, open_modal: OpenModal, vivian: SpeechRequest) -> None:
-        async with running_modal(ModalOptions(key="wk-1", secret="ws-1")) as standin:
+        async with running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET)) as standin:
             exchange = await asked(await open_modal(standin.base_url), vivian)
 
         assert exchange.outcome == "auth"
@@ -450,62 +355,6 @@ class TestAgainstTheStandIn:
             exchange = await asked(await open_modal(standin.base_url), a_request(voice=a_voice(id="Cherry")))
 
         assert exchange.outcome == "unsupported"
-
-
-def taking(clock: FakeClock, seconds: float, **headers: str) -> Handler:
-    async def answer(request: Any) -> Any:
-        clock.advance(seconds)
-        return await sends(a_wav(), **headers)(request)
-
-    return answer
-
-
-async def test_every_call_carries_its_work_its_cold_start_and_the_idle_time_before_it(
-    open_modal: OpenModal, vivian: SpeechRequest, clock: FakeClock
-) -> None:
-    told = {"X_Inference_Seconds": "10"}
-    answers = [taking(clock, 90.0, X_Cold_Start="1", **told), taking(clock, 10.0, X_Cold_Start="0", **told)]
-    async with a_server(*answers) as server:
-        provider = await open_modal(server.url)
-        first = await asked(provider, vivian, seconds=600.0)
-        clock.advance(50.0)
-        second = await asked(provider, vivian, seconds=600.0)
-
-    # 10 s of work; then 80 s of start and the 300 s until the GPU is stopped, or the 50 s it waited.
-    assert first.facts["gpu_cost"] == {
-        "busy_s": 10.0,
-        "cold_s": 80.0,
-        "idle_s": 300.0,
-        "marginal_usd": 0.00306,
-        "fully_loaded_usd": 0.11934,
-    }
-    assert second.facts["gpu_cost"] == {
-        "busy_s": 10.0,
-        "cold_s": 0.0,
-        "idle_s": 50.0,
-        "marginal_usd": 0.00306,
-        "fully_loaded_usd": 0.01836,
-    }
-    assert [exchange.cost.microusd for exchange in (first, second)] == [3_060, 3_060]
-
-
-async def test_a_gpu_without_a_price_and_a_start_that_is_not_told_are_unknown_and_not_free(
-    open_modal: OpenModal, vivian: SpeechRequest
-) -> None:
-    async with a_server(sends(a_wav(), X_Inference_Seconds="2")) as server:
-        unpriced = await asked(await open_modal(server.url, gpu="A100-40GB"), vivian)
-        untold = await asked(await open_modal(server.url), vivian)
-
-    assert unpriced.cost.microusd is None
-    assert [unpriced.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [None, None]
-    assert [untold.facts["gpu_cost"][name] for name in ("marginal_usd", "fully_loaded_usd")] == [0.000612, None]
-
-
-async def test_a_dearer_region_multiplies_the_price(open_modal: OpenModal, vivian: SpeechRequest) -> None:
-    async with a_server(sends(a_wav(), X_Inference_Seconds="2")) as server:
-        exchange = await asked(await open_modal(server.url, price_factor=2.5), vivian)
-
-    assert exchange.cost.microusd == 1_530
 
 
 async def test_functions_with_hosts_of_their_own_are_called_there_with_the_key(
@@ -553,3 +402,14 @@ async def test_a_redirect_to_another_function_of_the_deployment_is_not_followed(
 
     assert exchange.outcome == "bad_response"
     assert other.seen == []
+
+
+@pytest.mark.parametrize(("share", "attempts"), [(0.0, [2, 2, 2, 1, 1, 1]), (1.0, [2] * 6)])
+async def test_how_many_retries_all_requests_together_may_make_is_a_setting(
+    open_modal: OpenModal, vivian: SpeechRequest, share: float, attempts: list[int]
+) -> None:
+    async with a_server(says({"detail": "Generation failed: out of memory"}, 500)) as server:
+        provider = await open_modal(server.url, retry_share=share)
+        exchanges = [await asked(provider, vivian) for _ in attempts]
+
+    assert [exchange.attempts for exchange in exchanges] == attempts

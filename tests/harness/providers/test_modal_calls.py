@@ -1,5 +1,5 @@
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,29 +9,35 @@ from harness.emulators.server import ModalOptions, running_modal
 from harness.errors import ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
 from harness.providers.base import Deadline
-from harness.providers.modal import ModalProvider
-from harness.speech import Operation, Reference, SpeechRequest, VoiceKind
-from harness.store.blobs import BlobStore
+from harness.speech import Operation, SpeechRequest, Voice, VoiceKind
 from tests.builders import a_request, a_voice
-from tests.harness.providers.stubs import CANARY, Handler, Script, Till, a_server, a_wav, drops, hangs, says, sends
+from tests.harness.providers.modal_requests import WORST, OpenModal, asked, redirect
+from tests.harness.providers.stubs import (
+    CANARY,
+    Handler,
+    Script,
+    Till,
+    a_server,
+    a_wav,
+    drops,
+    hangs,
+    says,
+    sends,
+)
 
-OpenModal = Callable[..., Awaitable[ModalProvider]]
 LONG = "A long text about nothing much, which takes a while to say."
 SUBMITTED = says({"job_id": "fc-1", "status": "submitted", "text_length": len(LONG)})
 RUNNING = says({"job_id": "fc-1", "status": "running", "result_ready": False, "elapsed_seconds": 2.0})
 COMPLETED = says({"job_id": "fc-1", "status": "completed", "result_ready": True})
 FAILED = says({"job_id": "fc-1", "status": "failed", "result_ready": False, "error": "out of memory"})
-WORST = 183_600  # 600 s of an A10G
 
 
 @pytest.fixture
-def long(references: BlobStore) -> SpeechRequest:
-    sha256 = references.put(a_wav(3.0), "wav")
-    anna = a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna."))
+def long(anna: Voice) -> SpeechRequest:
     return a_request(LONG, voice=anna)
 
 
-async def asked(
+async def asked_at(
     open_modal: OpenModal,
     server: Script,
     request: SpeechRequest,
@@ -51,7 +57,7 @@ async def test_a_long_text_is_submitted_and_asked_after_until_its_result_is_ther
     began_s = clock.monotonic()
     audio = sends(a_wav(), X_Inference_Seconds="3.0", X_Cold_Start="0")
     async with a_server(SUBMITTED, RUNNING, RUNNING, COMPLETED, audio) as server:
-        exchange = await asked(open_modal, server, long, till=till)
+        exchange = await asked_at(open_modal, server, long, till=till)
 
     assert exchange.result == Speech(audio=a_wav(), extension="wav", sample_rate_hz=24_000)
     assert server.paths() == ["POST /submit-job", *["GET /job-status"] * 3, "GET /job-result"]
@@ -84,7 +90,7 @@ async def test_only_long_cloned_speech_becomes_a_job(
 ) -> None:
     request = a_request(**({"voice": long.voice} | changes))
     async with a_server(says({"detail": "no"}, 400)) as server:
-        await asked(open_modal, server, request, **settings)
+        await asked_at(open_modal, server, request, **settings)
 
     assert [seen.path for seen in server.seen] == [path]
 
@@ -111,7 +117,7 @@ async def test_a_job_that_goes_wrong_is_an_outcome_and_is_settled(
 ) -> None:
     till = Till()
     async with a_server(*answers) as server:
-        exchange = await asked(open_modal, server, long, till=till, max_attempts=1)
+        exchange = await asked_at(open_modal, server, long, till=till, max_attempts=1)
 
     assert isinstance(exchange.result, Failure)
     assert exchange.result.kind is kind
@@ -124,7 +130,7 @@ async def test_hiccups_while_a_job_runs_do_not_lose_it(open_modal: OpenModal, lo
     platform = sends(b"modal-http: bad gateway", 502, "text/plain")
     answers = [SUBMITTED, platform, drops(), COMPLETED, says({"detail": "Job still processing"}, 202), COMPLETED]
     async with a_server(*answers, sends(a_wav())) as server:
-        exchange = await asked(open_modal, server, long, till=till)
+        exchange = await asked_at(open_modal, server, long, till=till)
 
     assert exchange.outcome == "ok"
     assert len(till.admitted) == 1
@@ -147,7 +153,7 @@ async def test_a_job_that_outlives_the_deadline_is_cancelled_and_stays_at_its_wo
 
 async def test_a_question_that_hangs_is_asked_again(open_modal: OpenModal, long: SpeechRequest) -> None:
     async with a_server(SUBMITTED, hangs(), COMPLETED, sends(a_wav())) as server:
-        exchange = await asked(open_modal, server, long, read_timeout_s=0.05)
+        exchange = await asked_at(open_modal, server, long, read_timeout_s=0.05)
 
     assert exchange.outcome == "ok"
 
@@ -159,3 +165,66 @@ async def test_the_stand_in_does_a_job(open_modal: OpenModal, long: SpeechReques
 
     assert exchange.outcome == "ok"
     assert exchange.usage.gpu_s is not None
+
+
+async def test_a_long_request_is_followed_through_its_redirects_as_one_paid_call(
+    open_modal: OpenModal, vivian: SpeechRequest
+) -> None:
+    till = Till()
+    async with a_server(redirect(12, last=sends(a_wav(), X_Inference_Seconds="3"))) as server:
+        exchange = await asked(await open_modal(server.url), vivian, till)
+
+    assert exchange.outcome == "ok"
+    assert exchange.redirect_hops == 12
+    assert server.paths() == ["POST /generate"] + ["GET /generate"] * 12
+    assert {seen.headers["modal-key"] for seen in server.seen} == {f"wk-{CANARY}"}
+    assert [seen.body for seen in server.seen[1:]] == [b""] * 12
+    assert till.amounts == [918]
+    assert exchange.timing.connect_s is not None  # of the first request, which opened the connection
+
+
+async def test_the_first_byte_is_counted_from_the_first_request_not_the_last_redirect(
+    open_modal: OpenModal, vivian: SpeechRequest, clock: FakeClock
+) -> None:
+    async def slowly(request: Any) -> Any:
+        clock.advance(150.0)
+        return await redirect(2, last=sends(a_wav()))(request)
+
+    async with a_server(slowly) as server:
+        exchange = await asked(await open_modal(server.url), vivian)
+
+    assert exchange.timing.first_byte_s == exchange.timing.service_s == 450.0
+
+
+async def test_a_wait_that_breaks_is_taken_up_again_without_paying_again(
+    open_modal: OpenModal, vivian: SpeechRequest
+) -> None:
+    till = Till()
+    to_result = sends(b"", 303, location="/result?__modal_function_call_id=fc-1")
+    async with a_server(to_result, drops(), drops(), sends(a_wav())) as server:
+        exchange = await asked(await open_modal(server.url), vivian, till)
+
+    assert exchange.outcome == "ok"
+    assert [path for path in server.paths() if path.startswith("POST")] == ["POST /generate"]
+    assert len(till.admitted) == 1
+
+
+async def test_a_result_that_can_never_be_had_may_have_been_billed(
+    open_modal: OpenModal, vivian: SpeechRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def then_unreachable(request: Any) -> Any:
+        async def never(*_: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
+        return await sends(b"", 303, location="/result?__modal_function_call_id=fc-1", Connection="close")(request)
+
+    till = Till()
+    async with a_server(then_unreachable) as server:
+        provider = await open_modal(server.url, max_attempts=1, connect_timeout_s=0.05)
+        exchange = await asked(provider, vivian, till)
+
+    assert exchange.outcome == "timeout_connect"  # which alone would cost nothing
+    assert till.amounts == [None]
+    assert exchange.cost.microusd == WORST
+    assert exchange.cost.basis.startswith("worst case")

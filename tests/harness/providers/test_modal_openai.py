@@ -13,18 +13,13 @@ from harness.exchanges import Failure, Speech
 from harness.providers.base import Deadline
 from harness.providers.modal import ModalProvider
 from harness.providers.modal_openai import openai_order_for
-from harness.speech import Operation, Reference, SpeechRequest, Voice, VoiceKind
+from harness.speech import Operation, SpeechRequest, Voice, VoiceKind
 from harness.store.blobs import BlobStore
 from tests.builders import a_request, a_voice
+from tests.canaries import VLLM_KEY
 from tests.harness.providers.stubs import CANARY, Till, a_server, a_wav, says, sends
 
 OpenModal = Callable[..., Awaitable[ModalProvider]]
-
-
-@pytest.fixture
-def anna(references: BlobStore) -> Voice:
-    sha256 = references.put(a_wav(3.0), "wav")
-    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna."))
 
 
 @pytest.mark.parametrize(
@@ -128,11 +123,11 @@ async def test_its_errors_are_read_by_their_message(
 
 async def test_vllms_own_key_goes_along_beside_modals(open_modal: OpenModal) -> None:
     async with a_server(sends(a_wav())) as server:
-        provider = await open_modal(server.url, dialect="openai", api_key=SecretStr("vllm-key"))
+        provider = await open_modal(server.url, dialect="openai", api_key=SecretStr(VLLM_KEY))
         request = a_request(voice=a_voice(id="Vivian"))
         await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 5.0))
 
-    assert server.seen[0].headers["authorization"] == "Bearer vllm-key"
+    assert server.seen[0].headers["authorization"] == f"Bearer {VLLM_KEY}"
     assert server.seen[0].headers["modal-key"] == f"wk-{CANARY}"
 
 

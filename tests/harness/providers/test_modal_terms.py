@@ -11,11 +11,6 @@ from tests.builders import a_request, a_voice
 from tests.harness.providers.stubs import a_wav
 
 
-@pytest.fixture
-def anna(references: BlobStore) -> Voice:
-    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=references.put(a_wav(), "wav"), transcript="I am Anna."))
-
-
 async def test_a_preset_is_generated_under_the_open_models_spelling(references: BlobStore) -> None:
     order = await order_for(a_request(voice=a_voice(id="Ono Anna"), instructions="whisper"), references)
 
@@ -37,7 +32,7 @@ async def test_a_made_voice_goes_along_as_its_reference(
 
     assert isinstance(order, Order)
     assert (order.purpose, order.path) == ("speak", "clone")
-    assert base64.b64decode(order.body.pop("ref_audio_base64")) == a_wav()
+    assert base64.b64decode(order.body.pop("ref_audio_base64")) == a_wav(3.0)
     assert order.body == {"text": "Hi there.", "language": "Auto", "ref_text": "I am Anna."}
 
 

@@ -2,12 +2,9 @@ import asyncio
 import base64
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 from pydantic import SecretStr
 from yarl import URL
 
@@ -15,98 +12,28 @@ from harness.clock import FakeClock, SystemClock
 from harness.config import QwenSettings, Settings
 from harness.emulators.server import QwenOptions, Standin, running_qwen
 from harness.errors import ConfigError, ErrorKind
-from harness.exchanges import Exchange, Failure, Speech
+from harness.exchanges import Failure, Speech
 from harness.providers import open_provider
-from harness.providers.base import Admission, Deadline
+from harness.providers.base import Deadline
 from harness.providers.pricing import PriceList
 from harness.providers.qwen import QwenProvider
 from harness.providers.voices import VoiceKey, VoiceRegistry
 from harness.speech import Operation, Reference, SpeechRequest, Voice, VoiceKind
 from harness.store.blobs import BlobStore
 from tests.builders import NOON, a_request, a_voice
+from tests.harness.providers.qwen_calls import SIGNED, SPEAK, VOICES, WISH, OpenQwen, asked, by_path, spoken, with_audio
 from tests.harness.providers.stubs import (
     CANARY,
     PRICES,
     Handler,
-    Script,
     Till,
-    a_raw_server,
     a_server,
     a_wav,
-    connections,
     drops,
     hangs,
     says,
     sends,
 )
-
-OpenQwen = Callable[..., Awaitable[QwenProvider]]
-SPEAK = "POST /api/v1/services/aigc/multimodal-generation/generation"
-VOICES = "POST /api/v1/services/audio/tts/customization"
-SIGNED = "Expires=1770650166&OSSAccessKeyId=X&Signature=canary%2Bsignature%3D"
-WISH = a_request("Call me: 0171 5550123")  # 21 characters, 210 micro-dollars
-
-
-@pytest.fixture
-def anna(references: BlobStore) -> Voice:
-    sha256 = references.put(a_wav(3.0), "wav")
-    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna, hello to you."))
-
-
-async def asked(
-    provider: QwenProvider, request: SpeechRequest, admission: Admission | None = None, *, seconds: float = 10.0
-) -> Exchange:
-    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(SystemClock(), seconds))
-
-
-def spoken(url: str, *, chars: Any = 21) -> Handler:
-    audio = {"data": "", "expires_at": 1770650166, "id": "audio_r1", "url": url}
-    output = {"audio": audio, "finish_reason": "stop"}
-    return says({"output": output, "usage": {"characters": chars}, "request_id": "r1"})
-
-
-def by_path(speech: Handler, *, voices: Handler | None = None) -> Handler:
-    """One answer for synthesis, another for voices."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        chosen = voices if request.path.endswith("customization") else speech
-        assert chosen is not None
-        return await chosen(request)
-
-    return answer
-
-
-async def with_audio(open_qwen: OpenQwen, api: Script, oss: Script, **settings: Any) -> QwenProvider:
-    return await open_qwen(api.url, also=(oss.authority,), **settings)
-
-
-async def test_speech_is_asked_for_downloaded_and_paid_for(open_qwen: OpenQwen) -> None:
-    till = Till()
-    audio = a_wav(silence_s=0.25)
-    async with a_server(sends(audio)) as oss, a_server(spoken(f"{oss.url}/1d/x.wav?{SIGNED}")) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss), WISH, till)
-
-    assert exchange.result == Speech(audio=audio, extension="wav", sample_rate_hz=24_000)
-    assert (exchange.provider, exchange.model, exchange.region) == ("qwen", "qwen3-tts-flash", "ap-southeast-1")
-    assert (exchange.voice_id, exchange.provider_request_id, exchange.attempts) == ("Cherry", "r1", 1)
-    assert (exchange.usage.unit, exchange.usage.units, exchange.usage.counted_chars) == ("characters", 21.0, 21)
-    assert exchange.cost.microusd == 210
-    assert exchange.cost.basis.startswith("reported characters; prices ")
-    assert exchange.facts == {"audio_id": "audio_r1", "finish_reason": "stop", "expires_at": 1770650166}
-    assert [(call.provider, call.purpose, call.attempt, call.worst_microusd) for call in till.admitted] == [
-        ("qwen", "speak", 1, 210)
-    ]
-    assert till.amounts == [210]
-    assert (exchange.cold, exchange.redirect_hops) == (None, 0)
-
-
-async def test_the_audio_is_fetched_by_its_signed_address_as_it_is_and_without_the_key(open_qwen: OpenQwen) -> None:
-    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/1d/x.wav?{SIGNED}")) as api:
-        await asked(await with_audio(open_qwen, api, oss), WISH)
-
-    assert [(seen.path, seen.query) for seen in oss.seen] == [("/1d/x.wav", SIGNED)]
-    assert "authorization" not in oss.seen[0].headers
-    assert api.seen[0].headers["authorization"] == f"Bearer {CANARY}"
 
 
 @pytest.mark.parametrize(
@@ -137,9 +64,10 @@ async def test_a_preset_is_spoken_by_the_model_for_it(
 
 
 @pytest.mark.parametrize("kind", [VoiceKind.CLONE, VoiceKind.DESIGN])
-async def test_a_prepared_voice_is_spoken_by_the_model_it_is_bound_to(
-    open_qwen: OpenQwen, registry: VoiceRegistry, kind: VoiceKind
+async def test_a_prepared_voice_is_spoken_by_the_model_it_is_bound_to_and_its_use_is_noted(
+    open_qwen: OpenQwen, registry: VoiceRegistry, clock: FakeClock, kind: VoiceKind
 ) -> None:
+    clock.advance(86_400.0)
     voice = a_voice(kind)
     made = says({"output": {"voice": "qwen-tts-x-voice-1"}, "request_id": "r0"})
     async with a_server(sends(a_wav())) as oss, a_server(by_path(spoken(f"{oss.url}/x.wav"), voices=made)) as api:
@@ -152,6 +80,7 @@ async def test_a_prepared_voice_is_spoken_by_the_model_it_is_bound_to(
         exchange = await asked(provider, a_request(voice=voice))
 
     assert exchange.outcome == "ok"
+    assert registry.used_at("qwen-tts-x-voice-1") == clock.now()
     assert (api.seen[0].json["model"], api.seen[0].json["input"]["voice"]) == (model, "qwen-tts-x-voice-1")
     assert (exchange.model, exchange.voice_id) == (model, "qwen-tts-x-voice-1")
 
@@ -312,34 +241,6 @@ async def test_the_worst_cost_of_a_request_is_known_before_it_is_sent(
     assert provider.worst_microusd(request_) == worst
 
 
-async def test_an_unknown_price_is_admitted_as_unknown_and_booked_as_unknown(open_qwen: OpenQwen) -> None:
-    till = Till()
-    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav")) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss), a_request(instructions="whisper"), till)
-
-    assert exchange.outcome == "ok"
-    assert [call.worst_microusd for call in till.admitted] == [None]
-    assert till.amounts == [None]
-    assert exchange.cost.microusd is None
-
-
-async def test_other_characters_than_we_counted_are_billed_as_reported_and_noted(open_qwen: OpenQwen) -> None:
-    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav", chars=25)) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
-
-    assert exchange.facts["chars_drift"] == 4
-    assert (exchange.usage.reported_chars, exchange.usage.counted_chars, exchange.cost.microusd) == (25, 21, 250)
-
-
-async def test_without_a_report_our_own_count_is_billed(open_qwen: OpenQwen) -> None:
-    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav", chars=None)) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
-
-    assert exchange.cost.microusd == 210
-    assert exchange.cost.basis.startswith("counted characters")
-    assert exchange.usage.reported_chars is None
-
-
 async def test_a_throttled_call_waits_as_told_and_is_admitted_again(open_qwen: OpenQwen, clock: FakeClock) -> None:
     till = Till()
     throttled = says({"code": "Throttling.RateQuota", "message": ""}, 429, Retry_After="2")
@@ -377,111 +278,6 @@ async def test_a_failed_call_is_retried_and_settled_by_its_kind(
     assert exchange.outcome == outcome
     assert till.amounts == amounts
     assert exchange.cost.microusd == sum(210 for amount in amounts if amount is None)
-
-
-@pytest.mark.parametrize(
-    ("answers", "outcome", "fetches"),
-    [
-        pytest.param([sends(b"", 503), sends(a_wav())], "ok", 2, id="one hiccup"),
-        pytest.param([sends(a_wav()[:99], 403), sends(a_wav())], "ok", 2, id="a signature not known yet"),
-        pytest.param([sends(b"<Code>AccessDenied</Code>", 403)], "url_expired", 3, id="expired"),
-        pytest.param([sends(b"", 500)], "overloaded", 3, id="always failing"),
-        pytest.param([sends(b"", 302, location="https://evil.example/")], "bad_response", 3, id="redirect"),
-        pytest.param([sends(b"<html>error</html>")], "bad_audio", 1, id="page"),
-        pytest.param([says({"code": "x"})], "bad_audio", 1, id="json"),
-        pytest.param([sends(b"")], "empty_audio", 1, id="nothing"),
-        pytest.param([sends(a_wav(0.0))], "empty_audio", 1, id="only a header"),
-        pytest.param([sends(a_wav()[:-200])], "truncated_audio", 1, id="cut off"),
-        pytest.param([sends(b"x" * 2_000_000)], "too_large", 1, id="too large"),
-    ],
-)
-async def test_audio_that_is_paid_for_is_fetched_again_without_paying_again(
-    open_qwen: OpenQwen, answers: list[Handler], outcome: str, fetches: int
-) -> None:
-    till = Till()
-    async with a_server(*answers) as oss, a_server(spoken(f"{oss.url}/x.wav?{SIGNED}")) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss, max_reply_bytes=1_000_000), WISH, till)
-
-    assert exchange.outcome == outcome
-    assert len(oss.seen) == fetches
-    assert len(api.seen) == 1
-    assert till.amounts == [210]
-    assert exchange.cost.microusd == 210
-
-
-@pytest.mark.parametrize("then", ["close", "reset"])
-async def test_a_download_cut_off_midway_is_never_taken_for_audio(open_qwen: OpenQwen, then: str) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: 90000\r\n\r\n"
-    async with a_raw_server(head + a_wav(), then=then) as oss, a_server(spoken(f"{oss}/x.wav")) as api:
-        provider = await open_qwen(api.url, also=(URL(oss).authority,))
-
-        exchange = await asked(provider, WISH)
-
-    assert exchange.outcome == "conn_reset"
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://169.254.169.254/latest/meta-data/",
-        "http://127.0.0.1:1/x.wav",
-        "https://localhost/x.wav",
-        "file:///etc/passwd",
-        "ftp://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/x.wav",
-        "https://dashscope-result-bj.oss-cn-beijing.aliyuncs.com.evil.example/x.wav",
-        "https://evil.example/x.wav",
-        "http://[::ffff:169.254.169.254]/x.wav",
-        "https://2130706433/x.wav",
-        "https://u:p@dashscope-result-bj.oss-cn-beijing.aliyuncs.com/x.wav",
-        "not an address",
-    ],
-)
-async def test_a_hostile_audio_address_opens_no_connection(open_qwen: OpenQwen, address: str) -> None:
-    till = Till()
-    async with a_server(spoken(address)) as api:
-        provider = await open_qwen(api.url)
-        with connections() as found:
-            exchange = await asked(provider, WISH, till)
-
-    assert isinstance(exchange.result, Failure)
-    assert (exchange.result.kind, exchange.result.code) == (ErrorKind.BAD_RESPONSE, "local.audio_address")
-    assert {arguments[0][1] for _, arguments in found if arguments} == {URL(api.url).port}  # type: ignore[index,misc]
-    assert len(api.seen) == 1
-    assert till.amounts == [210]
-
-
-async def test_reply_and_download_are_timed_apart(open_qwen: OpenQwen, clock: FakeClock) -> None:
-    def after(seconds: float, answer: Handler) -> Handler:
-        async def slowly(request: web.Request) -> web.StreamResponse:
-            clock.advance(seconds)
-            return await answer(request)
-
-        return slowly
-
-    audio = sends(a_wav(silence_s=0.25))
-    async with a_server(after(2.0, audio)) as oss, a_server(after(3.0, spoken(f"{oss.url}/x.wav"))) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
-
-    timing = exchange.timing
-    assert (timing.first_byte_s, timing.download_s, timing.service_s) == (3.0, 2.0, 5.0)
-    assert timing.first_audio_s == 5.25
-    assert timing.connect_s is not None
-
-
-async def test_audio_is_heard_from_its_first_byte_not_its_last(open_qwen: OpenQwen, clock: FakeClock) -> None:
-    async def in_two_parts(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(a_wav()[:100])
-        await SystemClock().sleep(0.05)
-        clock.advance(4.0)
-        await response.write(a_wav()[100:])
-        return response
-
-    async with a_server(in_two_parts) as oss, a_server(spoken(f"{oss.url}/x.wav")) as api:
-        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
-
-    assert (exchange.timing.first_audio_s, exchange.timing.download_s) == (0.0, 4.0)
 
 
 async def test_what_cannot_be_expressed_is_told_without_a_call(open_qwen: OpenQwen) -> None:
@@ -773,3 +569,33 @@ async def test_a_preset_that_does_not_exist_is_nothing_to_forget(open_qwen: Open
         await asked(await open_qwen(api.url), WISH)
 
     assert list(registry.all()) == ["qwen-tts-vc-voice-1"]
+
+
+@pytest.mark.parametrize(("share", "attempts"), [(0.0, [2, 2, 2, 1, 1, 1]), (1.0, [2] * 6)])
+async def test_how_many_retries_all_requests_together_may_make_is_a_setting(
+    open_qwen: OpenQwen, share: float, attempts: list[int]
+) -> None:
+    async with a_server(says({"code": "InternalError", "message": "m"}, 500)) as api:
+        provider = await open_qwen(api.url, max_attempts=2, retry_share=share)
+        exchanges = [await asked(provider, WISH) for _ in attempts]
+
+    assert [exchange.attempts for exchange in exchanges] == attempts
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "advice", "attempts"),
+    [
+        pytest.param("InternalError", 500, None, 2, id="nothing is advised"),
+        pytest.param("InternalError", 500, "false", 1, id="it wants no more"),
+        pytest.param("InvalidParameter", 409, None, 1, id="a refusal"),
+        pytest.param("InvalidParameter", 409, "true", 2, id="a refusal that it wants to see again"),
+    ],
+)
+async def test_whether_to_try_again_is_the_providers_word_where_it_gives_one(
+    open_qwen: OpenQwen, code: str, status: int, advice: str | None, attempts: int
+) -> None:
+    headers = {} if advice is None else {"x_should_retry": advice}
+    async with a_server(says({"code": code, "message": "m"}, status, **headers)) as api:
+        exchange = await asked(await open_qwen(api.url, max_attempts=2), WISH)
+
+    assert exchange.attempts == attempts

@@ -1,86 +1,206 @@
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
+from yarl import URL
 
-from harness.clock import SystemClock
+from harness.clock import FakeClock, SystemClock
 from harness.emulators.server import QwenOptions, running_qwen
-from harness.exchanges import Exchange, Speech
-from harness.providers.base import Admission, Deadline
-from harness.providers.qwen import QwenProvider
-from harness.providers.voices import VoiceRegistry
-from harness.speech import Reference, SpeechRequest, Voice, VoiceKind
-from harness.store.blobs import BlobStore
-from tests.builders import a_request, a_voice
+from harness.errors import ErrorKind
+from harness.exchanges import Failure, Speech
+from tests.builders import a_request
+from tests.canaries import QWEN_KEY
+from tests.harness.providers.qwen_calls import (
+    END,
+    SIGNED,
+    SILENCE,
+    SOUND,
+    STREAMED,
+    THROTTLED,
+    WISH,
+    OpenQwen,
+    asked,
+    piece_of,
+    spoken,
+    with_audio,
+)
 from tests.harness.providers.stubs import (
-    Audience,
+    CANARY,
     Handler,
-    Script,
     Till,
+    a_raw_server,
     a_server,
     a_wav,
+    connections,
     says,
     sends,
-    speaks_until_left,
     streams,
 )
 
-OpenQwen = Callable[..., Awaitable[QwenProvider]]
-SPEAK = "POST /api/v1/services/aigc/multimodal-generation/generation"
-VOICES = "POST /api/v1/services/audio/tts/customization"
-SIGNED = "Expires=1770650166&OSSAccessKeyId=X&Signature=canary%2Bsignature%3D"
-WISH = a_request("Call me: 0171 5550123")  # 21 characters, 210 micro-dollars
+
+async def test_speech_is_asked_for_downloaded_and_paid_for(open_qwen: OpenQwen) -> None:
+    till = Till()
+    audio = a_wav(silence_s=0.25)
+    async with a_server(sends(audio)) as oss, a_server(spoken(f"{oss.url}/1d/x.wav?{SIGNED}")) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH, till)
+
+    assert exchange.result == Speech(audio=audio, extension="wav", sample_rate_hz=24_000)
+    assert (exchange.provider, exchange.model, exchange.region) == ("qwen", "qwen3-tts-flash", "ap-southeast-1")
+    assert (exchange.voice_id, exchange.provider_request_id, exchange.attempts) == ("Cherry", "r1", 1)
+    assert (exchange.usage.unit, exchange.usage.units, exchange.usage.counted_chars) == ("characters", 21.0, 21)
+    assert exchange.cost.microusd == 210
+    assert exchange.cost.basis.startswith("reported characters; prices ")
+    assert exchange.facts == {"audio_id": "audio_r1", "finish_reason": "stop", "expires_at": 1770650166}
+    assert [(call.provider, call.purpose, call.attempt, call.worst_microusd) for call in till.admitted] == [
+        ("qwen", "speak", 1, 210)
+    ]
+    assert till.amounts == [210]
+    assert (exchange.cold, exchange.redirect_hops) == (None, 0)
 
 
-@pytest.fixture
-def anna(references: BlobStore) -> Voice:
-    sha256 = references.put(a_wav(3.0), "wav")
-    return a_voice(VoiceKind.CLONE, reference=Reference(sha256=sha256, transcript="I am Anna, hello to you."))
+async def test_the_audio_is_fetched_by_its_signed_address_as_it_is_and_without_the_key(open_qwen: OpenQwen) -> None:
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/1d/x.wav?{SIGNED}")) as api:
+        await asked(await with_audio(open_qwen, api, oss), WISH)
+
+    assert [(seen.path, seen.query) for seen in oss.seen] == [("/1d/x.wav", SIGNED)]
+    assert "authorization" not in oss.seen[0].headers
+    assert api.seen[0].headers["authorization"] == f"Bearer {CANARY}"
 
 
-async def asked(
-    provider: QwenProvider, request: SpeechRequest, admission: Admission | None = None, *, seconds: float = 10.0
-) -> Exchange:
-    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(SystemClock(), seconds))
+async def test_an_unknown_price_is_admitted_as_unknown_and_booked_as_unknown(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav")) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), a_request(instructions="whisper"), till)
+
+    assert exchange.outcome == "ok"
+    assert [call.worst_microusd for call in till.admitted] == [None]
+    assert till.amounts == [None]
+    assert exchange.cost.microusd is None
 
 
-def spoken(url: str, *, chars: Any = 21) -> Handler:
-    audio = {"data": "", "expires_at": 1770650166, "id": "audio_r1", "url": url}
-    output = {"audio": audio, "finish_reason": "stop"}
-    return says({"output": output, "usage": {"characters": chars}, "request_id": "r1"})
+async def test_other_characters_than_we_counted_are_billed_as_reported_and_noted(open_qwen: OpenQwen) -> None:
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav", chars=25)) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
+
+    assert exchange.facts["chars_drift"] == 4
+    assert (exchange.usage.reported_chars, exchange.usage.counted_chars, exchange.cost.microusd) == (25, 21, 250)
 
 
-def by_path(speech: Handler, *, voices: Handler | None = None) -> Handler:
-    """One answer for synthesis, another for voices."""
+async def test_without_a_report_our_own_count_is_billed(open_qwen: OpenQwen) -> None:
+    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav", chars=None)) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
 
-    async def answer(request: web.Request) -> web.StreamResponse:
-        chosen = voices if request.path.endswith("customization") else speech
-        assert chosen is not None
-        return await chosen(request)
-
-    return answer
+    assert exchange.cost.microusd == 210
+    assert exchange.cost.basis.startswith("counted characters")
+    assert exchange.usage.reported_chars is None
 
 
-async def with_audio(open_qwen: OpenQwen, api: Script, oss: Script, **settings: Any) -> QwenProvider:
-    return await open_qwen(api.url, also=(oss.authority,), **settings)
+@pytest.mark.parametrize(
+    ("answers", "outcome", "fetches"),
+    [
+        pytest.param([sends(b"", 503), sends(a_wav())], "ok", 2, id="one hiccup"),
+        pytest.param([sends(a_wav()[:99], 403), sends(a_wav())], "ok", 2, id="a signature not known yet"),
+        pytest.param([sends(b"<Code>AccessDenied</Code>", 403)], "url_expired", 3, id="expired"),
+        pytest.param([sends(b"", 500)], "overloaded", 3, id="always failing"),
+        pytest.param([sends(b"", 302, location="https://evil.example/")], "bad_response", 3, id="redirect"),
+        pytest.param([sends(b"<html>error</html>")], "bad_audio", 1, id="page"),
+        pytest.param([says({"code": "x"})], "bad_audio", 1, id="json"),
+        pytest.param([sends(b"")], "empty_audio", 1, id="nothing"),
+        pytest.param([sends(a_wav(0.0))], "empty_audio", 1, id="only a header"),
+        pytest.param([sends(a_wav()[:-200])], "truncated_audio", 1, id="cut off"),
+        pytest.param([sends(b"x" * 2_000_000)], "too_large", 1, id="too large"),
+    ],
+)
+async def test_audio_that_is_paid_for_is_fetched_again_without_paying_again(
+    open_qwen: OpenQwen, answers: list[Handler], outcome: str, fetches: int
+) -> None:
+    till = Till()
+    async with a_server(*answers) as oss, a_server(spoken(f"{oss.url}/x.wav?{SIGNED}")) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss, max_reply_bytes=1_000_000), WISH, till)
+
+    assert exchange.outcome == outcome
+    assert len(oss.seen) == fetches
+    assert len(api.seen) == 1
+    assert till.amounts == [210]
+    assert exchange.cost.microusd == 210
 
 
-def piece_of(samples: bytes, *, chars: int = 21, end: bool = False) -> bytes:
-    audio = {"data": base64.b64encode(samples).decode(), "id": "audio_r1"}
-    output = {"finish_reason": "stop" if end else "null", "audio": audio}
-    content = json.dumps({"output": output, "usage": {"characters": chars}, "request_id": "r1"})
-    return f"event:result\n:HTTP_STATUS/200\ndata:{content}\n\n".encode()
+@pytest.mark.parametrize("then", ["close", "reset"])
+async def test_a_download_cut_off_midway_is_never_taken_for_audio(open_qwen: OpenQwen, then: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: 90000\r\n\r\n"
+    async with a_raw_server(head + a_wav(), then=then) as oss, a_server(spoken(f"{oss}/x.wav")) as api:
+        provider = await open_qwen(api.url, also=(URL(oss).authority,))
+
+        exchange = await asked(provider, WISH)
+
+    assert exchange.outcome == "conn_reset"
 
 
-SILENCE = b"\x00\x00" * 12_000  # half a second
-SOUND = b"\x40\x1f" * 12_000
-END = piece_of(b"", end=True)
-STREAMED = a_request("Call me: 0171 5550123", stream=True)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://127.0.0.1:1/x.wav",
+        "https://localhost/x.wav",
+        "file:///etc/passwd",
+        "ftp://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/x.wav",
+        "https://dashscope-result-bj.oss-cn-beijing.aliyuncs.com.evil.example/x.wav",
+        "https://evil.example/x.wav",
+        "http://[::ffff:169.254.169.254]/x.wav",
+        "https://2130706433/x.wav",
+        "https://u:p@dashscope-result-bj.oss-cn-beijing.aliyuncs.com/x.wav",
+        "not an address",
+    ],
+)
+async def test_a_hostile_audio_address_opens_no_connection(open_qwen: OpenQwen, address: str) -> None:
+    till = Till()
+    async with a_server(spoken(address)) as api:
+        provider = await open_qwen(api.url)
+        with connections() as found:
+            exchange = await asked(provider, WISH, till)
+
+    assert isinstance(exchange.result, Failure)
+    assert (exchange.result.kind, exchange.result.code) == (ErrorKind.BAD_RESPONSE, "local.audio_address")
+    assert {arguments[0][1] for _, arguments in found if arguments} == {URL(api.url).port}  # type: ignore[index,misc]
+    assert len(api.seen) == 1
+    assert till.amounts == [210]
+
+
+async def test_reply_and_download_are_timed_apart(open_qwen: OpenQwen, clock: FakeClock) -> None:
+    def after(seconds: float, answer: Handler) -> Handler:
+        async def slowly(request: web.Request) -> web.StreamResponse:
+            clock.advance(seconds)
+            return await answer(request)
+
+        return slowly
+
+    audio = sends(a_wav(silence_s=0.25))
+    async with a_server(after(2.0, audio)) as oss, a_server(after(3.0, spoken(f"{oss.url}/x.wav"))) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
+
+    timing = exchange.timing
+    assert (timing.first_byte_s, timing.download_s, timing.service_s) == (3.0, 2.0, 5.0)
+    assert timing.first_audio_s == 5.25
+    assert timing.connect_s is not None
+
+
+async def test_audio_is_heard_from_its_first_byte_not_its_last(open_qwen: OpenQwen, clock: FakeClock) -> None:
+    async def in_two_parts(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(a_wav()[:100])
+        await SystemClock().sleep(0.05)
+        clock.advance(4.0)
+        await response.write(a_wav()[100:])
+        return response
+
+    async with a_server(in_two_parts) as oss, a_server(spoken(f"{oss.url}/x.wav")) as api:
+        exchange = await asked(await with_audio(open_qwen, api, oss), WISH)
+
+    assert (exchange.timing.first_audio_s, exchange.timing.download_s) == (0.0, 4.0)
 
 
 async def test_a_captured_stream_is_streamed_again_and_timed_to_its_first_sound(open_qwen: OpenQwen) -> None:
@@ -138,9 +258,6 @@ async def test_a_stream_asked_for_and_answered_as_a_file_is_taken_as_one(open_qw
     assert "delivery" not in exchange.facts
 
 
-THROTTLED = b'event:error\n:HTTP_STATUS/429\ndata:{"code":"Throttling","message":"m","request_id":"r1"}\n\n'
-
-
 @pytest.mark.parametrize(
     ("pieces", "then", "outcome", "attempts", "booked"),
     [
@@ -165,184 +282,15 @@ async def test_a_stream_that_goes_wrong_is_not_said_twice_once_it_was_heard(
     assert till.amounts == [booked] * attempts
 
 
-async def test_realtime_speech_comes_over_a_conversation_with_models_of_its_own(open_qwen: OpenQwen) -> None:
-    till = Till()
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
-        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
-        exchange = await asked(provider, WISH, till)
-
-    assert isinstance(exchange.result, Speech), exchange.result
-    assert exchange.model == "qwen3-tts-flash-realtime"
-    assert exchange.facts["delivery"] == "realtime"
-    assert exchange.usage.reported_chars == 21
-    assert exchange.timing.first_byte_s is not None
-    assert exchange.timing.first_audio_s is not None
-    assert len(till.admitted) == 1
-
-
-async def test_a_voice_made_for_realtime_is_another_than_the_one_for_files(
-    open_qwen: OpenQwen, anna: Voice, registry: VoiceRegistry
-) -> None:
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
-        for delivery in ("file", "realtime"):
-            provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
-            await provider.prepare_voice(anna, language="en", admission=Till(), deadline=Deadline(SystemClock(), 9.0))
-        exchange = await asked(provider, a_request(voice=anna))
-
-    assert [key.target_model for key in registry.all().values()] == [
-        "qwen3-tts-vc-2026-01-22",
-        "qwen3-tts-vc-realtime-2026-01-15",
-    ]
-    assert exchange.outcome == "ok"
-
-
-async def test_a_refused_handshake_is_an_outcome(open_qwen: OpenQwen) -> None:
-    till = Till()
-    async with a_server(says({"code": "InvalidApiKey"}, 401)) as api:
-        exchange = await asked(await open_qwen(api.url, delivery="realtime"), WISH, till)
-
-    assert exchange.outcome == "auth"
-    assert till.amounts == [0]
-    assert [(seen.path, seen.query) for seen in api.seen] == [("/api-ws/v1/realtime", "model=qwen3-tts-flash-realtime")]
-
-
 @pytest.mark.parametrize("scenario", ["stream", "realtime"])
 async def test_the_stand_in_streams_what_the_file_would_hold(open_qwen: OpenQwen, scenario: str) -> None:
     async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
-        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=scenario)
+        provider = await open_qwen(standin.base_url, api_key=SecretStr(QWEN_KEY), delivery=scenario)
         exchange = await asked(provider, WISH)
 
     assert isinstance(exchange.result, Speech), exchange.result
     assert exchange.result.sample_rate_hz == 24_000
     assert len(exchange.result.audio) > 24_000
-
-
-async def heard(
-    provider: QwenProvider, audience: Audience, request: SpeechRequest = WISH, till: Till | None = None
-) -> Exchange:
-    deadline = Deadline(SystemClock(), 10.0)
-    return await provider.synthesize(request, admission=till or Till(), deadline=deadline, sink=audience)
-
-
-async def test_a_sink_hears_each_piece_long_before_the_stream_ends(open_qwen: OpenQwen) -> None:
-    audience = Audience()
-    async with a_server(streams(piece_of(SILENCE), piece_of(SOUND), END, gap_s=0.06)) as api:
-        exchange = await heard(await open_qwen(api.url), audience)
-        ended_s = SystemClock().monotonic()
-
-    assert isinstance(exchange.result, Speech)
-    assert exchange.result.audio.endswith(SILENCE + SOUND)
-    assert (audience.rates_hz, audience.pieces) == ([24_000], [SILENCE, SOUND])
-    assert ended_s - audience.heard_at_s[0] > 0.1
-    assert exchange.facts["listener_bytes"] == len(SILENCE + SOUND)
-
-
-async def test_a_sink_makes_a_wish_a_stream_unless_files_are_set(open_qwen: OpenQwen) -> None:
-    audience = Audience()
-    async with a_server(sends(a_wav())) as oss, a_server(spoken(f"{oss.url}/x.wav?{SIGNED}")) as api:
-        exchange = await heard(await with_audio(open_qwen, api, oss, delivery="file"), audience)
-
-    assert (exchange.outcome, audience.rates_hz) == ("ok", [])
-    assert "x-dashscope-sse" not in api.seen[0].headers
-
-
-async def test_a_last_piece_without_its_blank_line_reaches_the_sink_too(open_qwen: OpenQwen) -> None:
-    audience = Audience()
-    async with a_server(streams(piece_of(SILENCE), piece_of(SOUND, end=True)[:-2])) as api:
-        exchange = await heard(await open_qwen(api.url), audience)
-
-    assert (exchange.outcome, audience.pcm) == ("ok", SILENCE + SOUND)
-
-
-@pytest.mark.parametrize(
-    ("answers", "outcome", "attempts", "pieces"),
-    [
-        pytest.param([streams(THROTTLED), streams(piece_of(SOUND), END)], "ok", 2, 1, id="an error before audio"),
-        pytest.param([streams(piece_of(SOUND), THROTTLED)], "rate_limited", 1, 1, id="an error after audio"),
-        pytest.param([streams(piece_of(SOUND), gap_s=0.03, then="reset")], "truncated_audio", 1, 1, id="cut"),
-        pytest.param(
-            [streams(b": ping\n\n", gap_s=0.02, then="reset"), streams(piece_of(SOUND), END)],
-            "ok",
-            2,
-            1,
-            id="cut before audio",
-        ),
-    ],
-)
-async def test_what_a_sink_heard_is_never_said_again(
-    open_qwen: OpenQwen, answers: list[Handler], outcome: str, attempts: int, pieces: int
-) -> None:
-    audience = Audience()
-    async with a_server(*answers) as api:
-        exchange = await heard(await open_qwen(api.url), audience)
-
-    assert (exchange.outcome, exchange.attempts) == (outcome, attempts)
-    assert audience.pieces == [SOUND] * pieces
-    assert audience.rates_hz == [24_000]
-
-
-async def test_a_listener_who_leaves_ends_the_call_and_its_connection(open_qwen: OpenQwen) -> None:
-    audience, till = Audience(leaves_at=1), Till()
-    async with a_server(speaks_until_left(piece_of(SOUND))) as api:  # cannot be left while a connection is open
-        exchange = await heard(await open_qwen(api.url), audience, till=till)
-
-    assert (exchange.outcome, exchange.attempts, audience.pieces) == ("cancelled", 1, [SOUND])
-    assert till.amounts == [None]
-
-
-async def test_a_listener_at_fault_is_told_and_its_call_ended(open_qwen: OpenQwen) -> None:
-    audience, till = Audience(leaves_at=0, error=TypeError("our own bug")), Till()
-    async with a_server(speaks_until_left(piece_of(SOUND))) as api:
-        provider = await open_qwen(api.url)
-        with pytest.raises(TypeError, match="our own bug"):
-            await heard(provider, audience, till=till)
-
-    assert till.amounts == [None]
-
-
-async def test_a_slow_listener_holds_the_provider_back_and_is_not_taken_for_a_slow_provider(
-    open_qwen: OpenQwen,
-) -> None:
-    audience = Audience(takes_s=0.12)
-    async with a_server(streams(piece_of(SOUND), piece_of(SOUND), END)) as api:
-        provider = await open_qwen(api.url, clock=SystemClock(), read_timeout_s=0.08)
-        exchange = await heard(provider, audience)
-
-    assert (exchange.outcome, audience.pcm) == ("ok", SOUND + SOUND)
-    waited_s = exchange.facts["listener_waited_s"]
-    assert isinstance(waited_s, float)
-    assert waited_s >= 0.12
-
-
-async def test_a_listener_too_slow_for_the_deadline_cancels_the_call(open_qwen: OpenQwen) -> None:
-    async with a_server(streams(piece_of(SOUND), END)) as api:
-        provider = await open_qwen(api.url)
-        exchange = await provider.synthesize(
-            WISH, admission=Till(), deadline=Deadline(SystemClock(), 0.1), sink=Audience(takes_s=5.0)
-        )
-
-    assert (exchange.outcome, exchange.attempts) == ("cancelled", 1)
-
-
-@pytest.mark.parametrize("delivery", ["stream", "realtime"])
-async def test_the_stand_in_speaks_to_the_sink_what_the_exchange_holds(open_qwen: OpenQwen, delivery: str) -> None:
-    audience = Audience()
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
-        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
-        exchange = await heard(provider, audience)
-
-    assert isinstance(exchange.result, Speech), exchange.result
-    assert exchange.result.audio[44:] == audience.pcm
-    assert audience.rates_hz == [24_000]
-
-
-async def test_a_listener_who_leaves_ends_a_conversation(open_qwen: OpenQwen) -> None:
-    till = Till()
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
-        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
-        exchange = await heard(provider, Audience(leaves_at=0), till=till)
-
-    assert (exchange.outcome, exchange.attempts, till.amounts) == ("cancelled", 1, [None])
 
 
 LEGACY = {"generate_model": "qwen-tts", "region": "cn-beijing"}
@@ -385,18 +333,3 @@ async def test_characters_that_are_reported_as_none_at_all_are_an_alarm_and_not_
     assert exchange.facts["chars_drift"] == -21
     assert (exchange.usage.reported_chars, exchange.cost.microusd) == (0, 210)
     assert exchange.cost.basis.startswith("counted characters")
-
-
-@pytest.mark.parametrize("mode", ["server_commit", "commit"])
-async def test_a_text_is_spoken_whole_whoever_decides_where_it_is_split(open_qwen: OpenQwen, mode: str) -> None:
-    audience, request = Audience(), a_request("Good morning. And a good evening. Good night!")
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
-        provider = await open_qwen(
-            standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime", realtime_mode=mode
-        )
-        exchange = await heard(provider, audience, request)
-        billed = standin.account.meter()["total"]["characters"]
-
-    assert isinstance(exchange.result, Speech), exchange.result
-    assert exchange.usage.reported_chars == billed == len(request.text)
-    assert exchange.result.audio[44:] == audience.pcm

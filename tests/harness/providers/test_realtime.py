@@ -2,12 +2,21 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from harness.clock import FakeClock
+from harness.clock import FakeClock, SystemClock
+from harness.emulators.server import QwenOptions, running_qwen
 from harness.errors import ErrorKind
+from harness.exchanges import Speech
+from harness.providers.base import Deadline
 from harness.providers.realtime import RealtimeSpeech, Wish
+from harness.providers.voices import VoiceRegistry
+from harness.speech import Voice
+from tests.builders import a_request
+from tests.harness.providers.qwen_calls import WISH, OpenQwen, asked, heard
+from tests.harness.providers.stubs import Audience, Till, a_server, says
 
-WISH = Wish(text="my secret words", voice="Cherry", language_type="English", instructions=None)
+ORDER = Wish(text="my secret words", voice="Cherry", language_type="English", instructions=None)
 # One session as documented (providers.md A4), the audio two samples long.
 CREATED = (
     '{"event_id":"event_a","type":"session.created","session":{"object":"realtime.session","mode":"server_commit",'
@@ -50,7 +59,7 @@ ERROR = (
 SPOKEN = [COMMITTED, RESPONSE, ITEM, PART, DELTA, DELTA, AUDIO_DONE, DONE]
 
 
-def after(*messages: str, wish: Wish = WISH) -> tuple[RealtimeSpeech, list[list[str] | None]]:
+def after(*messages: str, wish: Wish = ORDER) -> tuple[RealtimeSpeech, list[list[str] | None]]:
     speech = RealtimeSpeech(wish, FakeClock())
     return speech, [speech.hear(message) for message in messages]
 
@@ -156,3 +165,68 @@ def test_events_of_a_later_version_are_passed_over() -> None:
 
     assert answers[1] == []
     assert speech.problem is None
+
+
+async def test_realtime_speech_comes_over_a_conversation_with_models_of_its_own(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
+        exchange = await asked(provider, WISH, till)
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert exchange.model == "qwen3-tts-flash-realtime"
+    assert exchange.facts["delivery"] == "realtime"
+    assert exchange.usage.reported_chars == 21
+    assert exchange.timing.first_byte_s is not None
+    assert exchange.timing.first_audio_s is not None
+    assert len(till.admitted) == 1
+
+
+async def test_a_voice_made_for_realtime_is_another_than_the_one_for_files(
+    open_qwen: OpenQwen, anna: Voice, registry: VoiceRegistry
+) -> None:
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        for delivery in ("file", "realtime"):
+            provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
+            await provider.prepare_voice(anna, language="en", admission=Till(), deadline=Deadline(SystemClock(), 9.0))
+        exchange = await asked(provider, a_request(voice=anna))
+
+    assert [key.target_model for key in registry.all().values()] == [
+        "qwen3-tts-vc-2026-01-22",
+        "qwen3-tts-vc-realtime-2026-01-15",
+    ]
+    assert exchange.outcome == "ok"
+
+
+async def test_a_refused_handshake_is_an_outcome(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with a_server(says({"code": "InvalidApiKey"}, 401)) as api:
+        exchange = await asked(await open_qwen(api.url, delivery="realtime"), WISH, till)
+
+    assert exchange.outcome == "auth"
+    assert till.amounts == [0]
+    assert [(seen.path, seen.query) for seen in api.seen] == [("/api-ws/v1/realtime", "model=qwen3-tts-flash-realtime")]
+
+
+async def test_a_listener_who_leaves_ends_a_conversation(open_qwen: OpenQwen) -> None:
+    till = Till()
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
+        exchange = await heard(provider, Audience(leaves_at=0), till=till)
+
+    assert (exchange.outcome, exchange.attempts, till.amounts) == ("cancelled", 1, [None])
+
+
+@pytest.mark.parametrize("mode", ["server_commit", "commit"])
+async def test_a_text_is_spoken_whole_whoever_decides_where_it_is_split(open_qwen: OpenQwen, mode: str) -> None:
+    audience, request = Audience(), a_request("Good morning. And a good evening. Good night!")
+    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+        provider = await open_qwen(
+            standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime", realtime_mode=mode
+        )
+        exchange = await heard(provider, audience, request)
+        billed = standin.account.meter()["total"]["characters"]
+
+    assert isinstance(exchange.result, Speech), exchange.result
+    assert exchange.usage.reported_chars == billed == len(request.text)
+    assert exchange.result.audio[44:] == audience.pcm

@@ -1,5 +1,6 @@
 from collections.abc import Awaitable, Callable
 
+import aiohttp
 import pytest
 from yarl import URL
 
@@ -52,12 +53,31 @@ async def test_a_watch_begins_before_any_connection_and_counts_on(clock: FakeClo
     assert (watch.elapsed_s(), watch.phase, watch.connect_s) == (1.5, Phase.CONNECTING, None)
 
 
-async def test_the_hooks_tell_a_new_connection_from_one_that_is_used_again(
-    open_door: OpenDoor, clock: FakeClock
-) -> None:
+async def test_a_new_connection_is_told_from_one_that_is_used_again(open_door: OpenDoor, clock: FakeClock) -> None:
     async with a_server(sends(b"x")) as server:
         door = await open_door(server.url)
         url = URL(server.url) / "x"
         replies = [await door.send("GET", url, deadline=Deadline(clock, 5.0)) for _ in range(2)]
 
     assert [reply.connect_s is None for reply in replies if isinstance(reply, Reply)] == [False, True]
+
+
+async def test_a_request_that_would_go_elsewhere_than_it_was_sent_is_refused(clock: FakeClock) -> None:
+    watch = Watch(clock)
+    watch.asked(URL("https://here.example/x"))
+    watch.asked(URL("https://here.example/x"))  # once more, over another connection
+
+    with pytest.raises(aiohttp.ClientPayloadError, match="a redirect is not followed"):
+        watch.asked(URL("https://elsewhere.example/x"))
+
+
+async def test_only_a_connection_that_had_to_be_made_took_time_to_make(clock: FakeClock) -> None:
+    made, used_again = Watch(clock), Watch(clock)
+
+    made.dialled()
+    await clock.sleep(0.25)
+    made.connected()
+    used_again.connected()
+
+    assert (made.connect_s, made.phase) == (0.25, Phase.WAITING)
+    assert (used_again.connect_s, used_again.phase) == (None, Phase.WAITING)

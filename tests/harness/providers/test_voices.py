@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,53 @@ def test_a_line_from_before_the_degraded_mode_was_kept_is_still_read(tmp_path: P
 
     assert registry.all() == {"v-1": KEY}
     assert registry.fallback_mode("v-1") is None
+
+
+def test_a_voice_tells_when_it_was_made_and_then_when_it_last_spoke(tmp_path: Path) -> None:
+    path = tmp_path / "v.jsonl"
+    VoiceRegistry(path).add(KEY, "v-1", made_at=NOON)
+    made = VoiceRegistry(path).used_at("v-1")
+    VoiceRegistry(path).note_use("v-1", used_at=NOON + timedelta(days=3))
+
+    again = VoiceRegistry(path)
+
+    assert made == NOON
+    assert again.used_at("v-1") == NOON + timedelta(days=3)
+    assert again.all() == {"v-1": KEY}
+
+
+def test_a_use_is_noted_once_a_day(tmp_path: Path) -> None:
+    path = tmp_path / "v.jsonl"
+    registry = VoiceRegistry(path)
+    registry.add(KEY, "v-1", made_at=NOON)
+    for hours in (1, 2, 25, 26):
+        registry.all()
+        registry.note_use("v-1", used_at=NOON + timedelta(hours=hours))
+
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["made", "used"]
+    assert VoiceRegistry(path).used_at("v-1") == NOON + timedelta(hours=25)
+
+
+def test_a_voice_that_was_removed_or_never_made_was_never_used(tmp_path: Path) -> None:
+    registry = VoiceRegistry(tmp_path / "v.jsonl")
+    registry.add(KEY, "v-1", made_at=NOON)
+    registry.remove("v-1", removed_at=NOON)
+    registry.note_use("v-1", used_at=NOON)
+
+    again = VoiceRegistry(tmp_path / "v.jsonl")
+
+    assert (again.used_at("v-1"), again.used_at("v-2"), again.all()) == (None, None, {})
+
+
+def test_speech_does_not_fail_when_its_voice_cannot_be_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = VoiceRegistry(tmp_path / "v.jsonl")
+    registry.add(KEY, "v-1", made_at=NOON)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.open", full)
+
+    registry.note_use("v-1", used_at=NOON + timedelta(days=1))
+
+    assert registry.all() == {"v-1": KEY}
