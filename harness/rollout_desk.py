@@ -4,12 +4,10 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from harness.capturing.keys import IDENTITY_KEY, open_keys
 from harness.clock import Clock, SystemClock
 from harness.config import Settings
 from harness.errors import ConfigError, HarnessError, UsageError
@@ -17,15 +15,13 @@ from harness.exchanges import Failure, Lane
 from harness.flags.flag_file import check_flags
 from harness.flags.flagset import FlagSet
 from harness.flags.kill_switch import KillSwitch
-from harness.gateway.caller_file import add_key, remove_key
-from harness.gateway.callers import caller_key, callers_path
+from harness.gateway.rehearsals import caller_within, rehearse_at
 from harness.gateway.voice_book import VoiceBook, voice_book_path
 from harness.providers.catalogue import open_modal, open_qwen
 from harness.rollout.drill_book import DrillBook, DrillKind
-from harness.rollout.drill_target import HttpTarget
-from harness.rollout.drilling import rehearse
 from harness.rollout.evidence import Drill, Evidence
 from harness.rollout.gathering import Words, gather
+from harness.rollout.load_drill import busiest_minute, judge_load
 from harness.rollout.local_stage import local_stage
 from harness.rollout.outcomes import LiveOutcome
 from harness.rollout.places import drills_file, kill_file, spool_folder, state_folder
@@ -36,16 +32,11 @@ from harness.rollout.run_evidence import epochs_of
 from harness.rollout.spool import stored_outcomes
 from harness.rollout.stage import Rollout, Rollouts, Stage
 from harness.rollout.state_file import StateFile
-from harness.routing.bucket import bucket_of
 from harness.routing.route import Ceiling, share_bp
 from harness.speech import Operation
-from harness.store.runs import audio_store, list_runs
+from harness.store.runs import audio_store, find_run, list_runs
 
 __all__ = ["Desk"]
-
-_SEEN_S: Final = 1.0  # a gateway sees a new key within half of it
-_START_S: Final = 30.0
-_NAMES: Final = 200_000  # tried until one falls into the share; at 1 % a hundred do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +137,11 @@ class Desk:
             "missing": lacks,
         }
 
+    def load_drill(self, name: str, per_minute: int | None) -> Drill:
+        """Whether legacy carried the load in the run called `name`; by default that of the busiest minute known."""
+        run = find_run(self.settings.home, name)
+        return judge_load(run, per_minute=per_minute or busiest_minute(self.outcomes()))
+
     def drill(self, url: str | None, *, local: bool, voice: str, who: str) -> Drill:
         """Rehearse a rollback, on a gateway that serves or on one of its own.
 
@@ -159,20 +155,11 @@ class Desk:
         gateway = self.settings.gateway
         rollout = self.rollout(Operation.GENERATE)
         share = min(self.flags.flag(Operation.GENERATE).live_bp, rollout.share_bp)
-        name = self._caller_within(share)
+        name = caller_within(self.settings, salt=self.flags.salt, share_bp=share)
         address = url or f"http://{gateway.host}:{gateway.port}"
-        return await _rehearse_at(
+        return await rehearse_at(
             self.settings, address, name=name, voice=voice, switch=self.switch, clock=self.clock, who=who
         )
-
-    def _caller_within(self, share: int) -> str:
-        """A caller's name whose bucket lies within the share, so that Qwen is to answer it."""
-        identity = open_keys(self.settings).key(IDENTITY_KEY)
-        for number in range(_NAMES if share else 0):
-            name = f"drill-{number}"
-            if bucket_of(self.flags.salt, caller_key(identity, name)) < share:
-                return name
-        raise UsageError("nobody gets Qwen now, so there is nothing to take back; rehearse with: rollout drill --local")
 
     async def _drill_locally(self, voice: str, who: str) -> Drill:
         with tempfile.TemporaryDirectory(prefix="cutover-drill-") as folder:
@@ -181,7 +168,7 @@ class Desk:
                     home=stage.home, allow_hosts=frozenset(stage.environment["CUTOVER_ALLOW_HOSTS"].split(","))
                 )
                 switch = KillSwitch(kill_file(stage.home), environ={})
-                drill = await _rehearse_at(
+                drill = await rehearse_at(
                     settings, stage.url, name="drill", voice=voice, switch=switch, clock=self.clock, who=who
                 )
         return replace(drill, detail=f"on stand-ins: {drill.detail}")
@@ -216,25 +203,3 @@ def _answered_by_legacy(outcomes: Iterable[LiveOutcome]) -> Mapping[Operation, i
     for outcome in outcomes:
         counts[outcome.operation] += outcome.lane is Lane.CONTROL and outcome.caller_failed is False
     return counts
-
-
-async def _rehearse_at(
-    settings: Settings, url: str, *, name: str, voice: str, switch: KillSwitch, clock: Clock, who: str
-) -> Drill:
-    """Rehearse on the gateway at `url`, as a caller who exists only meanwhile."""
-    path = callers_path(settings)
-    made, key = add_key(path, name, now=clock.now())
-    host = url.partition("://")[2].rstrip("/")
-    try:
-        async with AsyncExitStack() as stack:
-            target = HttpTarget(url, key, voice=voice, allow_hosts=settings.allow_hosts | {host}, clock=clock)
-            await stack.enter_async_context(target)
-            began_s = clock.monotonic()
-            while not await target.is_ready():
-                if clock.monotonic() - began_s > _START_S:
-                    raise HarnessError(f"{url}: the gateway is not ready; look at {url}/readyz")
-                await clock.sleep(0.1)
-            await clock.sleep(_SEEN_S)
-            return await rehearse(target, switch, clock=clock, who=who)
-    finally:
-        remove_key(path, made.id)

@@ -1,8 +1,9 @@
 """Open the dashboard on a run in real Chromium and save what a reader sees.
 
 docs/dashboard.png is the verdict of the latest run; `--all` saves every page beside it, `--page rollout` one of them
-as it is in the home that CUTOVER_HOME names. The browser is the system's:
-the environment variable CHROMIUM names it, else `chromium` on the path. A page that shows an exception fails.
+as it is in the home that CUTOVER_HOME names. `python -m scripts.screenshot_dashboard --page rollout --staged` first
+plays some minutes of a gateway between stand-ins and shows that. The browser is the system's: the environment variable
+CHROMIUM names it, else `chromium` on the path. A page that shows an exception fails.
 """
 
 import argparse
@@ -11,8 +12,8 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -40,6 +41,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--all", action="store_true", help="every page, not only the verdict")
     options.add_argument("--page", choices=[address.strip("/") for address, _ in PAGES.values() if address != "/"])
+    options.add_argument("--staged", action="store_true", help="play a rollout first, and show that home")
     options.add_argument("--dark", action="store_true", help="the dark theme; names end in -dark")
     options.add_argument("--full", action="store_true", help="whole pages, not only the first screen")
     options.add_argument("--run", default="latest", help="the run to show")
@@ -53,7 +55,14 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     address = f"/{chosen.page or ''}"
     pages = {name: page for name, page in PAGES.items() if chosen.all or page[0] == address}
-    with served() as url, sync_playwright() as playwright:
+    with ExitStack() as stack:
+        environment: Mapping[str, str] = os.environ
+        if chosen.staged:
+            from scripts.staged_rollout import staged_rollout  # only here, so that the rest runs as a file as well
+
+            environment = stack.enter_context(staged_rollout())
+        url = stack.enter_context(served(environment))
+        playwright = stack.enter_context(sync_playwright())
         chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
         theme = "dark" if chosen.dark else "light"
         size = {"width": chosen.width, "height": chosen.height}
@@ -81,13 +90,13 @@ def save(page: Page, address: str, words: str, file: Path, *, size: dict[str, in
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def served(environment: Mapping[str, str]) -> Iterator[str]:
     """The dashboard as a user starts it, on a free port; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "harness.cli", "dashboard", "--headless", "--port", str(port)]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=PROJECT, env=dict(environment), stdout=subprocess.PIPE, text=True) as server:
         try:
             url = server.stdout.readline().strip()
             if not url:

@@ -65,6 +65,24 @@ async def test_a_recording_comes_as_a_form_too(tmp_path: Path) -> None:
         assert (reply.status, voice["kind"]) == (201, "clone")
 
 
+@pytest.mark.parametrize("named", [{}, {"filename": "consent.json"}], ids=["typed", "as a file"])
+async def test_a_consent_that_is_sent_as_json_of_a_form_is_not_passed_over(
+    tmp_path: Path, named: dict[str, str]
+) -> None:
+    async with running_gateway(tmp_path, modes={}) as world:
+        form = aiohttp.FormData()
+        form.add_field("audio", a_recording("bass"), content_type="audio/wav", filename="a.wav")
+        form.add_field("transcript", LONG_ENOUGH)
+        form.add_field("consent", '{"scope": ["clone:qwen"]}', content_type="application/json", **named)
+        async with world.http.post(f"{world.base_url}/v1/voices/clone", data=form, headers=world.headers) as reply:
+            voice = await reply.json()
+        (booked,) = world.gateway.parts.voices.everybodys()
+
+    assert (reply.status, booked.voice.id) == (201, voice["id"])
+    assert booked.consent is not None
+    assert booked.consent.scope == ("clone:qwen",)
+
+
 async def test_nobody_sees_speaks_or_deletes_anothers_voice(tmp_path: Path) -> None:
     async with running_gateway(tmp_path, modes={}) as world:
         _, voice = await made(world, "clone", a_clone())

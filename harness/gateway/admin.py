@@ -9,9 +9,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from harness.clock import Clock
-from harness.errors import ConfigError
+from harness.errors import HarnessError, UsageError
 from harness.gateway.control import Control
 from harness.gateway.refusals import Refused, body_of
+from harness.gateway.rehearsals import Rehearsals
 from harness.speech import Operation
 
 __all__ = ["admin_application"]
@@ -30,10 +31,15 @@ class _Reason(BaseModel):
 
 
 def admin_application(
-    control: Control, *, token: SecretStr | None, clock: Clock, metrics_text: Callable[[], bytes]
+    control: Control,
+    *,
+    rehearsals: Rehearsals,
+    token: SecretStr | None,
+    clock: Clock,
+    metrics_text: Callable[[], bytes],
 ) -> web.Application:
-    """Status, kill switch, rollout state. Without a token in the settings nothing can be changed here."""
-    routes = _Routes(control, token, clock)
+    """Status, kill switch, drill, rollout state. Without a token in the settings nothing can be changed here."""
+    routes = _Routes(control, rehearsals, token, clock)
     app = web.Application(middlewares=[_errors], client_max_size=_MAX_BODY_BYTES)
 
     async def metrics(request: web.Request) -> web.Response:
@@ -45,6 +51,7 @@ def admin_application(
             web.get("/rollout", routes.rollout),
             web.post("/kill", routes.kill),
             web.post("/unkill", routes.unkill),
+            web.post("/drill", routes.drill),
             web.get("/metrics", metrics),
         ]
     )
@@ -60,14 +67,17 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         body = body_of(Refused(error.status, "http_error", error.reason), request_id="")
         return web.json_response(body, status=error.status)
-    except ConfigError as error:
+    except UsageError as error:
+        return web.json_response(body_of(Refused(409, "not_now", str(error)), request_id=""), status=409)
+    except HarnessError as error:
         # The reader administers this machine, so the sentence may name a file.
         return web.json_response(body_of(Refused(500, "not_changed", str(error)), request_id=""), status=500)
 
 
 class _Routes:
-    def __init__(self, control: Control, token: SecretStr | None, clock: Clock) -> None:
+    def __init__(self, control: Control, rehearsals: Rehearsals, token: SecretStr | None, clock: Clock) -> None:
         self._control = control
+        self._rehearsals = rehearsals
         self._token = token
         self._clock = clock
 
@@ -124,6 +134,12 @@ class _Routes:
         await self._permitted(request)
         self._control.kill_switch.lift()
         return web.json_response({"killed": self._control.kill_switch.reason()})
+
+    async def drill(self, request: web.Request) -> web.Response:
+        """Rehearse a rollback on this gateway; for some seconds callers get legacy."""
+        reason = await self._permitted(request)
+        drill = await self._rehearsals.hold(who=reason.who)
+        return web.json_response({"passed": drill.passed, "detail": drill.detail, "at": drill.at.isoformat()})
 
     async def _permitted(self, request: web.Request) -> _Reason:
         """Who wants a change and why, once the token was right."""

@@ -23,7 +23,7 @@ from harness.rollout.listen import listen, troubles_of
 from harness.rollout.outcomes import AudioTrouble, LiveOutcome
 from harness.rollout.rules import AudioRules
 from harness.rollout.spool import Spool
-from harness.routing.breakers import Breakers
+from harness.routing.breakers import BreakerChange, Breakers
 from harness.speech import Operation, billed_chars
 from harness.telemetry.answered import AnsweredRequest
 from harness.telemetry.metrics import Metrics
@@ -108,7 +108,7 @@ class Books:
         self.metrics.end(answered)
         log_request(answered)
 
-    def made_voice(self, result: str | Failure | None, admission: LiveAdmission) -> None:
+    def made_voice(self, result: str | Failure | None, admission: LiveAdmission, change: BreakerChange | None) -> None:
         """A voice made at Qwen outside of any caller's call: it costs, and its failures count."""
         kind = result.kind if isinstance(result, Failure) else None
         self._spool.append(
@@ -119,6 +119,7 @@ class Books:
                 lane=Lane.CANDIDATE,
                 kind=kind,
                 microusd=admission.microusd,
+                change=change,
             )
         )
 
@@ -200,7 +201,7 @@ class Books:
         )
 
     def _offer_capture(self, journey: Journey, answered: AnsweredRequest) -> None:
-        if self._recorder is None:
+        if self._recorder is None or not self._recorder.wants(journey.request_id):
             return
         capture = Capture(
             id=journey.request_id,

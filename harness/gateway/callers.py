@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -119,6 +120,7 @@ class Callers:
         return self._book
 
 
+@lru_cache(maxsize=10_000)  # asked for at each request, of few callers
 def caller_key(identity_key: bytes, user: str) -> str:
     """What stands for a caller everywhere: the pseudonym that captures give users, so that a purge by name finds them.
 

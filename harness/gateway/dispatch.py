@@ -104,7 +104,7 @@ class Dispatcher:
         began_s = self._clock.monotonic()
         journey.lane = lane
         try:
-            exchange = await self._ask(journey, lane, deadline, relay, limit_s, admission)
+            exchange = await self._ask(journey, lane, permit, deadline, relay, limit_s, admission)
         except BaseException as error:
             # The caller has left, or the fault is our own; either way the permit goes back.
             ours = isinstance(error, Exception)
@@ -126,6 +126,7 @@ class Dispatcher:
         self,
         journey: Journey,
         lane: Lane,
+        permit: Permit,
         deadline: Deadline,
         relay: "_Relay",
         limit_s: float | None,
@@ -137,7 +138,9 @@ class Dispatcher:
             async with limit:
                 relay.limit = limit
                 sink = relay if relay.is_wanted else None
-                return await self._lanes.ask(lane, journey, admission=admission, deadline=deadline, sink=sink)
+                return await self._lanes.ask(
+                    lane, journey, permit=permit, admission=admission, deadline=deadline, sink=sink
+                )
         except TimeoutError:
             if not limit.expired():
                 raise

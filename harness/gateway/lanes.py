@@ -7,6 +7,7 @@ from harness.exchanges import Cost, Exchange, Failure, Lane, Timing, Usage
 from harness.gateway.journey import Journey
 from harness.gateway.qwen_voices import QwenVoices, as_spoken_at_qwen
 from harness.providers.base import Admission, AudioSink, Deadline, Provider
+from harness.routing.breaker import Permit
 from harness.speech import Operation, SpeechRequest, billed_chars
 
 __all__ = ["Lanes", "wish_for"]
@@ -35,13 +36,24 @@ class Lanes:
         return self._providers[lane].name
 
     async def ask(
-        self, lane: Lane, journey: Journey, *, admission: Admission, deadline: Deadline, sink: AudioSink | None
+        self,
+        lane: Lane,
+        journey: Journey,
+        *,
+        permit: Permit,
+        admission: Admission,
+        deadline: Deadline,
+        sink: AudioSink | None,
     ) -> Exchange:
-        """What the lane makes of the request; a voice that Qwen does not have is made first."""
+        """What the lane makes of the request that `permit` lets out; a voice that Qwen does not have is made first."""
         provider, request = self._providers[lane], wish_for(lane, journey.request)
         if lane is not Lane.CANDIDATE or self._voices is None or request.operation is Operation.DESIGN:
             return await provider.synthesize(request, admission=admission, deadline=deadline, sink=sink)
-        problem = await self._voices.ready(journey.request.voice, language=request.language, consent=journey.consent)
+        # To make a voice is what `clone` was let out for; for a sentence it takes a leave of its own.
+        given = permit if request.operation is Operation.CLONE else None
+        problem = await self._voices.ready(
+            journey.request.voice, language=request.language, consent=journey.consent, permit=given
+        )
         if problem is not None:
             return self.unsent(lane, journey, problem)
         spoken = replace(request, operation=Operation.GENERATE, text=request.spoken_text)

@@ -18,7 +18,8 @@ from harness.clock import Clock
 from harness.errors import ErrorKind, HarnessError, StoreError
 from harness.exchanges import Capture, Leg
 from harness.gateway.copies import RunKind
-from harness.store.journal import Journal, Record, read_journal
+from harness.store.balance import Balance
+from harness.store.journal import Journal, JournalFile, Record
 from harness.store.ledger import Ledger
 from harness.store.logbook import Logbook
 from harness.store.rows import capture_row
@@ -29,6 +30,11 @@ __all__ = ["LiveRun", "balance_runs", "lost_row", "spent_today"]
 log = logging.getLogger(__name__)
 
 MAX_CAPTURES: Final = 10_000  # a journal this long is read in a second or two
+_LOST_BY: Final = {
+    ErrorKind.UNKNOWN_OUTCOME: "the gateway was killed meanwhile",
+    ErrorKind.UNSUPPORTED: "not sent: the provider may not get the voice, or nobody has made it there yet",
+    ErrorKind.INTERNAL: "our own fault",
+}
 _OPEN: Final = "live.open"  # marks a run whose process has not closed it
 
 
@@ -130,7 +136,8 @@ def balance_runs(home: Path, *, clock: Clock) -> list[str]:
     for run in _live_runs(home):
         try:
             with Logbook(run.journal, clock=clock) as book:
-                for leg, record in _lost(book.ledger, clock.now()):
+                ledger = Ledger.of(JournalFile(run.journal))
+                for leg, record in _lost(ledger, clock.now()):
                     book.write({"type": "result", "leg": leg, "row": record, "at": clock.now().isoformat()})
         except HarnessError as error:
             log.info("live run not balanced", extra={"run": run.id, "reason": str(error)})
@@ -145,10 +152,9 @@ def _lost(ledger: Ledger, now: datetime) -> Iterator[tuple[str, Record]]:
     captures = {row["capture_id"]: row for row in ledger.captures}
     for key in ledger.missing:
         capture_id = key.split("/")[0]
-        worst = sum(call["microusd"] or 0 for call in ledger.calls.values() if call["leg"] == key)
         kind = ErrorKind.UNKNOWN_OUTCOME if key in unknown else ErrorKind.CANCELLED
         leg = {"capture_id": capture_id, **ledger.planned[key]}
-        yield key, lost_row(leg, captures[capture_id]["operation"], kind, microusd=worst, now=now)
+        yield key, lost_row(leg, captures[capture_id]["operation"], kind, microusd=ledger.cost_of(key), now=now)
 
 
 def lost_row(leg: Record, operation: str, kind: ErrorKind, *, microusd: int, now: datetime) -> Record:
@@ -162,7 +168,7 @@ def lost_row(leg: Record, operation: str, kind: ErrorKind, *, microusd: int, now
         "operation": operation,
         "position": leg["position"],
         "outcome": kind.value,
-        "detail": "the gateway was killed meanwhile" if sent else "the gateway ended before it was sent",
+        "detail": _LOST_BY.get(kind, "the gateway ended before it was sent"),
         "attempts": int(sent),
         "due_at": now.isoformat(timespec="microseconds"),
         "redirect_hops": 0,
@@ -177,8 +183,8 @@ def spent_today(home: Path, now: datetime) -> int:
     spent = 0
     for journal in (home / "runs").glob(f"{now:%Y%m%d}T*/journal.jsonl"):
         try:
-            ledger = Ledger.of(read_journal(journal).records)
+            balance = Balance.of(JournalFile(journal))
         except StoreError:
             continue
-        spent += ledger.spent_microusd() if ledger.plan["plan"].get("live") else 0
+        spent += balance.spent_microusd() if balance.plan["plan"].get("live") else 0
     return spent

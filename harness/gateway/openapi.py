@@ -25,7 +25,7 @@ _ERRORS: Final = {
 _KEY_SAID: Final = (
     "The same key gives back the first answer, and nothing is paid twice. A stream that came to its end is given back "
     "whole; one that broke off may have been billed, so its key is answered 409 and a new key has it made again. "
-    "Speech is remembered by the process that made it; voices by all of them, across restarts."
+    "Answers are remembered by all worker processes and across restarts, for a day unless it is set otherwise."
 )
 _TELLING: Final = {
     "X-Request-Id": "Names this request in logs.",
@@ -103,15 +103,21 @@ def _post(summary: str, body: dict[str, Any], replies: dict[str, Any]) -> dict[s
 def _body(model: type[BaseModel], *, form: bool = False) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": _ref(model)}}
     if form:
-        fields = {
-            "audio": {"type": "string", "contentMediaType": "application/octet-stream", "description": "A file."},
-            "transcript": {"type": "string"},
-            "language": {"type": "string"},
-            "consent": {"type": "string", "contentMediaType": "application/json"},
+        content["multipart/form-data"] = {
+            "schema": _form(model),
+            "encoding": {"audio": {"contentType": "audio/*"}, "consent": {"contentType": "application/json"}},
         }
-        schema = {"type": "object", "required": ["audio", "transcript"], "properties": fields}
-        content["multipart/form-data"] = {"schema": schema}
     return {"required": True, "content": content}
+
+
+def _form(model: type[BaseModel]) -> dict[str, Any]:
+    """The same fields as in JSON, but that the recording is a file."""
+    schema = models_json_schema([(model, "validation")], ref_template="#/components/schemas/{model}")[1]
+    whole = schema["$defs"][model.__name__]
+    audio = {"type": "string", "format": "binary", "minLength": 1, "description": "The recording, a file."}
+    language = whole["properties"]["language"]["anyOf"][0]  # a field of a form is there or not, never null
+    properties = {**whole["properties"], "audio": audio, "language": language}
+    return {**whole, "properties": properties}
 
 
 def _audio_reply() -> dict[str, Any]:

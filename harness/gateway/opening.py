@@ -162,6 +162,7 @@ async def _lanes(
         region=settings.gateway.region or settings.qwen.region,
         clock=clock,
         kill_reason=control.kill_switch.reason,
+        breaker=control.breakers.of(Lane.CANDIDATE, Operation.CLONE),
         made=books.made_voice,
     ) as voices:
         yield Lanes(providers, voices=voices)

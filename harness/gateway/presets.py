@@ -3,20 +3,16 @@
 from typing import Final
 
 from harness.gateway.refusals import Refused
-from harness.preset_voices import QWEN_DIALECT, QWEN_FOREIGN, QWEN_GENERAL
+from harness.preset_voices import OPEN_MODEL, QWEN_HOSTED
 from harness.speech import Voice, VoiceKind
 
 __all__ = ["PRESETS", "preset_of"]
 
 _MADE: Final = "voice-"  # what the ids of the voice book begin with
 
-# What every caller may use whoever answers: the speakers of the legacy path (providers.md B2). One that Qwen has not is
-# spoken by legacy.
-_LEGACY: Final = ("Aiden", "Dylan", "Eric", "Ono_Anna", "Ryan", "Serena", "Sohee", "Uncle_Fu", "Vivian")
-PRESETS: Final = tuple(Voice(kind=VoiceKind.PRESET, id=name) for name in _LEGACY)
-_KNOWN: Final = frozenset(
-    name.replace(" ", "_").casefold() for name in {*_LEGACY, *QWEN_GENERAL, *QWEN_DIALECT, *QWEN_FOREIGN}
-)
+# What every caller may use whoever answers: the speakers of the legacy path. One that Qwen has not is spoken by legacy.
+PRESETS: Final = tuple(Voice(kind=VoiceKind.PRESET, id=name) for name in sorted(OPEN_MODEL))
+_KNOWN: Final = frozenset(name.replace(" ", "_").casefold() for name in {*OPEN_MODEL, *QWEN_HOSTED})
 
 
 def preset_of(name: str) -> Voice | None:

@@ -87,6 +87,10 @@ class Recorder:
         """Captures that are not written yet."""
         return self._queue.qsize()
 
+    def wants(self, capture_id: str) -> bool:
+        """Whether a request of this id is in the sample."""
+        return self._open and self._writer.wants(capture_id)
+
     def offer(self, capture: Capture, reference: bytes | Callable[[], bytes | None] | None = None) -> None:
         """Keep this request if it is in the sample; never waits and never raises.
 
@@ -94,7 +98,7 @@ class Recorder:
             capture: As it came in, its id one that no other has.
             reference: The recording that its voice was made from, or how to read it, from another thread.
         """
-        if not self._open or not self._writer.wants(capture.id):
+        if not self.wants(capture.id):
             return
         size = _MIN_BYTES + (len(reference) if isinstance(reference, bytes) else 0)
         with self._lock:

@@ -17,6 +17,7 @@ from harness.errors import UsageError
 from harness.gateway.admin import admin_application
 from harness.gateway.app import gateway_application
 from harness.gateway.opening import Gateway, opened_gateway
+from harness.gateway.rehearsals import Rehearsals
 
 __all__ = ["Addresses", "serving"]
 
@@ -55,10 +56,14 @@ async def serving(settings: Settings, *, clock: Clock, worker: int = 0, workers:
             opened_gateway(settings, clock=clock, worker=worker, workers=workers, is_draining=lambda: drain.began)
         )
         await stack.enter_async_context(_sharing(gateway.shared.write, clock))
-        admin_url = None
+        admin_url, rehearsals = None, Rehearsals(settings, gateway.control, clock=clock)
         if worker == 0:
             admin = admin_application(
-                gateway.control, token=options.admin_token, clock=clock, metrics_text=gateway.shared.text
+                gateway.control,
+                rehearsals=rehearsals,
+                token=options.admin_token,
+                clock=clock,
+                metrics_text=gateway.shared.text,
             )
             admin_url = await stack.enter_async_context(
                 _site(admin, options.admin_host, options.admin_port, "CUTOVER_GATEWAY__ADMIN_PORT", drain_s=1.0)
@@ -73,6 +78,7 @@ async def serving(settings: Settings, *, clock: Clock, worker: int = 0, workers:
                 shared=workers > 1,
             )
         )
+        rehearsals.base_url = base_url
         yield Addresses(base_url=base_url, admin_url=admin_url, gateway=gateway)
         drain.began = True
 

@@ -19,9 +19,10 @@ from harness.capturing.consent import consent_problem
 from harness.clock import Clock
 from harness.config import ShadowSettings
 from harness.errors import ErrorKind, StoreError
-from harness.exchanges import Exchange, Lane, Leg, Speech
+from harness.exchanges import Exchange, Failure, Lane, Leg, Speech
 from harness.gateway.copies import Copy, RunKind
 from harness.gateway.copy_admission import CopyAdmission, DayBudget, Pace
+from harness.gateway.expiry import expire_live_runs
 from harness.gateway.live_run import LiveRun, balance_runs, lost_row, spent_today
 from harness.providers.base import Deadline, Provider
 from harness.speech import Operation
@@ -59,6 +60,7 @@ class ShadowCounts:
     sent: int = 0  # copies that a provider got
     failed: int = 0  # … and answered without speech
     withheld: int = 0  # copies that did not go out: no consent, no money, switched off
+    voiceless: int = 0  # … of these, for want of a voice that nobody has made at the provider yet
 
 
 class Shadow:
@@ -123,6 +125,7 @@ class Shadow:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(balance_runs, self._home, clock=self._clock)
+        await asyncio.to_thread(self._expire)
         spent = await asyncio.to_thread(spent_today, self._home, self._clock.now())
         cap = round(self._settings.budget_usd_per_day * 1e6 / self._processes)
         self._budget = DayBudget(cap, clock=self._clock, spent_microusd=spent // self._processes)
@@ -236,7 +239,11 @@ class Shadow:
             self._runs[kind] = await self._on_disk(make)
         if current is not None and not current.under_way:
             await self._close(current)
+            self._disk.submit(self._expire)  # a run ends with its day, so once a day somebody looks
         return self._runs[kind]
+
+    def _expire(self) -> None:
+        expire_live_runs(self._home, keep_days=self._settings.keep_days, now=self._clock.now())
 
     async def _on_disk(self, work: Callable[[], Result]) -> Result:
         """Do what may wait for the disk: in threads of our own, since a caller may need one of the others."""
@@ -244,10 +251,8 @@ class Shadow:
 
     async def _send(self, run: LiveRun, leg: Leg, copy: Copy) -> Exchange | None:
         route = self._routes[leg.lane]
-        problem = self._problem(route, copy)
-        if problem is not None:
-            self.counts.withheld += 1
-            self._write_lost(run, leg, copy, ErrorKind.UNSUPPORTED, microusd=0)
+        if self._problem(route, copy) is not None:
+            self._withhold(run, leg, copy)
             return None
         admission = CopyAdmission(
             leg.key,
@@ -266,10 +271,19 @@ class Shadow:
             self._write_lost(run, leg, copy, kind, microusd=admission.booked_microusd)
             raise
         admission.close()
+        if isinstance(exchange.result, Failure) and exchange.result.code == "local.not_prepared":
+            # The first caller whom Qwen is to answer has the voice made; a copy pays for none that outlives it.
+            self.counts.voiceless += 1
+            self._withhold(run, leg, copy)
+            return None
         await self._keep(run, leg, exchange, copy, admission=admission)
         self._count(route, exchange, admission)
         await self._forget_voice(run, route, copy, exchange)
         return exchange if admission.admitted_at else None
+
+    def _withhold(self, run: LiveRun, leg: Leg, copy: Copy) -> None:
+        self.counts.withheld += 1
+        self._write_lost(run, leg, copy, ErrorKind.UNSUPPORTED, microusd=0)
 
     def _problem(self, route: ShadowRoute, copy: Copy) -> str | None:
         """Why this voice's recording must not go to the other provider."""

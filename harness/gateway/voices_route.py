@@ -106,7 +106,7 @@ class VoiceRoutes:
         # Each attempt draws a new id, which must not tell two equal requests apart.
         fingerprint = replace(wish, voice=replace(wish.voice, id="")).fingerprint()
         async with self._parts.limits.take(caller, chars=billed_chars(wish.spoken_text), voices=1):
-            return respond(await self._parts.idempotency.once(caller, key, fingerprint, make, durable=True))
+            return respond(await self._parts.idempotency.once(caller, key, fingerprint, make))
 
     async def _made(self, visit: Visit, journey: Journey) -> Answer:
         """Have the voice say its first words, and write it down once it did."""
@@ -152,16 +152,29 @@ async def _from_form(request: web.Request) -> CloneBody:
         form = await request.post()
     except (ValueError, BadHttpMessage):
         raise Refused(400, "invalid_form", "the body is no multipart form") from None
-    fields: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str)}
-    audio = form.get("audio")
-    if isinstance(audio, web.FileField):
-        fields["audio"] = base64.b64encode(audio.file.read()).decode()
+    try:
+        fields: dict[str, Any] = {name: _form_text(value) for name, value in form.items() if name != "audio"}
+    except UnicodeDecodeError:
+        raise Refused(400, "invalid_form", "a field of the form is no UTF-8") from None
+    if "audio" in form:
+        audio = _form_bytes(form["audio"])
+        fields["audio"] = audio if isinstance(audio, str) else base64.b64encode(audio).decode()
     try:
         if "consent" in fields:
             fields["consent"] = json.loads(fields["consent"])
     except ValueError:
         raise Refused(400, "invalid_parameter", "consent: must be JSON") from None
     return _checked(CloneBody, json.dumps(fields).encode())
+
+
+def _form_bytes(value: str | bytes | bytearray | web.FileField) -> str | bytes | bytearray:
+    """A field as it was sent: with a file name, with a type of its own, or as plain text."""
+    return value.file.read() if isinstance(value, web.FileField) else value
+
+
+def _form_text(value: str | bytes | bytearray | web.FileField) -> str:
+    content = _form_bytes(value)
+    return content if isinstance(content, str) else content.decode()
 
 
 def _checked(model: type[Body], content: bytes) -> Body:

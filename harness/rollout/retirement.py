@@ -117,4 +117,6 @@ def _callers(findings: Findings) -> Iterable[Dependency]:
 def _drills(drill: Drill | None, now: datetime) -> Iterable[Dependency]:
     if drill is None or not drill.passed or now - drill.at > LOAD_DRILL_AGE:
         what = "no load drill on legacy within a month: nobody knows whether there is a way back until the last day"
-        yield Dependency(what=what, remedy="replay a month's load on legacy, then cutover rollout drill --load-passed")
+        yield Dependency(
+            what=what, remedy="replay the busiest minutes on legacy, then cutover rollout drill --load RUN"
+        )

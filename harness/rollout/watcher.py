@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from harness.clock import Clock
 from harness.rollout.live import LiveRollout
+from harness.rollout.requirements import QUIET_DAYS
 from harness.rollout.rules import Rules
 from harness.rollout.spool import SpoolReader, expire
 from harness.rollout.trip import Trip
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _BATCH: Final = 200  # outcomes at a time: a backlog must not hold up the requests of this process
 _SAVE_EVERY_S: Final = 30.0
-_KEEP: Final = timedelta(days=7)  # of the spool, for backtests
+_KEEP: Final = QUIET_DAYS + timedelta(days=1)  # of the spool: who retires legacy asks for all of the quiet days
 
 
 class Watcher:

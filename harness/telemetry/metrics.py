@@ -29,7 +29,7 @@ Share = tuple[Operation, str, float]  # operation, whose ("flag", "rollout", "ef
 _LATENCY_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 40, 80)
 _PHASES: Final = {Phase.CLOSED: 0, Phase.HALF_OPEN: 1, Phase.OPEN: 2}
 _PROVIDER: Final = {Lane.CANDIDATE: "qwen", Lane.CONTROL: "modal"}
-_COPIES: Final = ("offered", "dropped", "kept", "lost", "sent", "failed", "withheld")
+_COPIES: Final = ("offered", "dropped", "kept", "lost", "sent", "failed", "withheld", "voiceless")
 _CAPTURES: Final = ("sampled", "kept", "left_out", "lost")
 
 
@@ -57,6 +57,9 @@ class Metrics:
         ).labels(worker)
         self._sources = _Sources(worker)
         self.registry.register(self._sources)
+        # By whom it was counted, how and for what: the client checks and joins labels anew at each look-up.
+        self._counters_of: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
+        self._histograms_of: dict[tuple[Histogram, tuple[str, ...]], Histogram] = {}
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"cutover_{name}", text, ("worker", *labels), registry=self.registry)
@@ -74,31 +77,43 @@ class Metrics:
         by = answered.answered_by
         if answered.operation is None or by is None:
             if answered.status >= 400:
-                self._refusals.labels(self._worker, str(answered.status), answered.outcome).inc()
+                self._add(self._refusals, str(answered.status), answered.outcome)
             return
-        labels = (self._worker, answered.operation, by.provider)
-        self._requests.labels(*labels, answered.outcome).inc()
-        self._seconds.labels(*labels).observe(answered.total_s)
+        labels = (answered.operation.value, by.provider)
+        self._add(self._requests, *labels, answered.outcome)
+        self._observe(self._seconds, answered.total_s, *labels)
         if answered.first_byte_s is not None:
-            self._first_audio.labels(*labels).observe(answered.first_byte_s)
+            self._observe(self._first_audio, answered.first_byte_s, *labels)
         if answered.fallback is not None:
             result = "ok" if answered.outcome == OK else "failed"
-            self._fallbacks.labels(self._worker, answered.operation, answered.fallback, result).inc()
+            self._add(self._fallbacks, answered.operation.value, answered.fallback, result)
         for call in answered.calls:
             self._count(answered.operation, call.exchange)
 
     def _count(self, operation: Operation, exchange: Exchange) -> None:
-        labels = (self._worker, operation, exchange.provider)
-        self._calls.labels(*labels, exchange.outcome).inc()
-        self._call_seconds.labels(*labels).observe(exchange.timing.service_s)
+        labels = (operation.value, exchange.provider)
+        self._add(self._calls, *labels, exchange.outcome)
+        self._observe(self._call_seconds, exchange.timing.service_s, *labels)
         if exchange.outcome == ErrorKind.RATE_LIMITED:
-            self._limited.labels(*labels).inc()
+            self._add(self._limited, *labels)
         if exchange.cost.microusd is not None:
-            self._spend.labels(*labels).inc(exchange.cost.microusd / 1e6)
+            self._add(self._spend, *labels, amount=exchange.cost.microusd / 1e6)
         elif exchange.outcome == OK:
-            self._unpriced.labels(*labels).inc()
+            self._add(self._unpriced, *labels)
         if exchange.usage.units:
-            self._units.labels(*labels, exchange.usage.unit).inc(exchange.usage.units)
+            self._add(self._units, *labels, exchange.usage.unit, amount=exchange.usage.units)
+
+    def _add(self, counter: Counter, *labels: str, amount: float = 1.0) -> None:
+        child = self._counters_of.get((counter, labels))
+        if child is None:
+            child = self._counters_of[counter, labels] = counter.labels(self._worker, *labels)
+        child.inc(amount)
+
+    def _observe(self, histogram: Histogram, seconds: float, *labels: str) -> None:
+        child = self._histograms_of.get((histogram, labels))
+        if child is None:
+            child = self._histograms_of[histogram, labels] = histogram.labels(self._worker, *labels)
+        child.observe(seconds)
 
     def watch(
         self,

@@ -5,6 +5,7 @@ the ids are passed on, so that a log line here and a line elsewhere can be joine
 """
 
 import contextlib
+import functools
 import importlib.util
 import re
 import secrets
@@ -54,9 +55,14 @@ def _begun() -> TraceContext:
     return TraceContext(trace_id=secrets.token_hex(16), span_id=secrets.token_hex(8), flags=0)
 
 
+@functools.cache  # looking costs as much as all else that is done for a trace, and nobody installs it meanwhile
+def _sdk_is_installed() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("opentelemetry", "opentelemetry.sdk"))
+
+
 def spans_are_made() -> bool:
     """Whether OpenTelemetry's SDK is installed and somebody configured it."""
-    if importlib.util.find_spec("opentelemetry") is None or importlib.util.find_spec("opentelemetry.sdk") is None:
+    if not _sdk_is_installed():
         return False
     from opentelemetry import trace as api
     from opentelemetry.sdk.trace import TracerProvider
@@ -74,16 +80,22 @@ def trace(name: str, traceparent: str | None, attributes: Mapping[str, Any] | No
         attributes: Of the span, where one is made; ids and choices, no content.
     """
     parent = parse_traceparent(traceparent)
-    with contextlib.ExitStack() as stack:
-        if spans_are_made():
-            context = stack.enter_context(_span(name, parent, dict(attributes or {})))
-        else:
-            context = parent.child() if parent else _begun()
-        token = TRACEPARENT.set(context.traceparent)
-        try:
+    if spans_are_made():
+        with _span(name, parent, dict(attributes or {})) as context, _passed_on(context):
             yield context
-        finally:
-            TRACEPARENT.reset(token)
+        return
+    context = parent.child() if parent else _begun()
+    with _passed_on(context):
+        yield context
+
+
+@contextlib.contextmanager
+def _passed_on(context: TraceContext) -> Iterator[None]:
+    token = TRACEPARENT.set(context.traceparent)
+    try:
+        yield
+    finally:
+        TRACEPARENT.reset(token)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from harness.emulators.voices import Line, speak
 
 Sound = npt.NDArray[np.float32]
 NAMES = tuple(CAST)
+BAND_HZ = 6_000.0  # over a telephone's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Defect:
     strengths: tuple[float, ...]  # weakest first
     render: Callable[[Line, float, np.random.Generator], Sound]
     damage: Callable[[Sound, float, np.random.Generator], Sound] | None = None  # to a finished sound, where it is that
-    is_of_the_band: bool = False  # what it takes away must have been there
+    reach_hz: tuple[float, ...] = (0.0, 0.0, 0.0)  # for each strength: what it takes away must have been there
 
 
 def after(damage: Callable[[Sound, float, np.random.Generator], Sound]) -> Callable[..., Sound]:
@@ -44,11 +45,11 @@ def damaging(
     strengths: tuple[float, ...],
     damage: Callable[[Sound, float, np.random.Generator], Sound],
     *,
-    is_of_the_band: bool = False,
+    reach_hz: tuple[float, ...] = (0.0, 0.0, 0.0),
 ) -> Defect:
     """A defect that is done to a finished sound, whoever made it."""
     how = after(damage)
-    return Defect(name=name, unit=unit, strengths=strengths, render=how, damage=damage, is_of_the_band=is_of_the_band)
+    return Defect(name=name, unit=unit, strengths=strengths, render=how, damage=damage, reach_hz=reach_hz)
 
 
 def samples_of(seconds: float) -> int:
@@ -210,11 +211,18 @@ def another_speaker(line: Line, steps: float, rng: np.random.Generator) -> Sound
     return speak(replace(line, timbre=CAST[NAMES[other]]))
 
 
-def swapped(line: Line, words: float, rng: np.random.Generator) -> Sound:
-    """So many pairs of words change places: the same sounds, another sentence."""
+def swapped(line: Line, pairs: float, rng: np.random.Generator) -> Sound:
+    """So many pairs of words change places, no word twice: the same sounds, another sentence."""
     said = line.text.split()
-    for _ in range(int(words)):
-        one, other = rng.choice(len(said), 2, replace=False)
+    places = list(rng.permutation(len(said)))
+    for _ in range(min(int(pairs), len(said) // 2)):
+        one = places.pop()
+        # Two that read alike would change nothing.
+        unlike = [place for place in places if said[place].casefold() != said[one].casefold()]
+        if not unlike:
+            break
+        other = unlike[0]
+        places.remove(other)
         said[one], said[other] = said[other], said[one]
     return speak(replace(line, text=" ".join(said)))
 
@@ -230,7 +238,7 @@ DEFECTS = (
     damaging("mains hum", "dB SNR", (40, 30, 20), hum),
     damaging("overdriven to full scale", "dB", (1, 3, 6), overdrive),
     damaging("clipped, level kept", "dB", (3, 6, 12), clipped_inside),
-    damaging("low pass", "Hz", (10_000, 6_000, 4_000), low_pass, is_of_the_band=True),
+    damaging("low pass", "Hz", (10_000, 6_000, 4_000), low_pass, reach_hz=(10_000, BAND_HZ, BAND_HZ)),
     damaging("high pass", "Hz", (150, 300, 500), high_pass),
     damaging("ten gaps", "ms", (5, 15, 30), gaps),
     damaging("dropped stretch", "s", (0.1, 0.2, 0.4), dropped),
@@ -253,8 +261,8 @@ DEFECTS = (
     damaging("higher pitch", "semitones", (0.5, 1, 2), shifted),
     Defect(name="less melody", unit="%", strengths=(25, 50, 100), render=flat),
     Defect(name="another speaker", unit="voices away", strengths=(1, 2, 3), render=another_speaker),
-    damaging("aliased", "samples held", (2, 3, 4), aliased, is_of_the_band=True),
+    damaging("aliased", "samples held", (2, 3, 4), aliased, reach_hz=(BAND_HZ,) * 3),
     damaging("fewer bits", "bits", (10, 8, 6), fewer_bits),
-    damaging("Opus", "kbit/s", (24, 12, 6), opus, is_of_the_band=True),
-    damaging("telephone, mu-law", "passes", (1, 2, 3), mulaw, is_of_the_band=True),
+    damaging("Opus", "kbit/s", (24, 12, 6), opus, reach_hz=(BAND_HZ,) * 3),
+    damaging("telephone, mu-law", "passes", (1, 2, 3), mulaw, reach_hz=(BAND_HZ,) * 3),
 )

@@ -4,7 +4,8 @@
 
 Everything runs on the same clips in the same run: compare the rows with each other, not with another machine's. The
 clips are different synthetic voices of 10 s at 24 kHz, 16 bit, as Qwen delivers them, seven eighths of it speech: what
-is silent costs less. CPU is of one thread; the pool's rows are wall time and tell of a busy machine, too.
+is silent costs less. CPU is of one thread; rows of one and two processes are wall time and tell of a busy machine, too.
+What two processes do that share nothing is the most that a pool of two can reach on these cores.
 """
 
 import os
@@ -90,6 +91,46 @@ def pool_s(clips: Sequence[bytes], processes: int) -> float:
         return (time.monotonic() - started_s) / left
 
 
+_ALONE = """
+import sys, time
+from pathlib import Path
+import analysis.measuring  # one thread for each numeric library, as in a worker
+from analysis.features import measure
+clips = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())]
+measure(clips[0])
+print("ready", flush=True)
+sys.stdin.readline()
+for clip in clips:
+    measure(clip)
+print("done", flush=True)
+"""
+
+
+def alone_s(clips: Sequence[bytes], processes: int) -> float:
+    """Wall seconds a clip of processes that share nothing and are told nothing: what these cores can do together."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, clip in enumerate(clips):
+            (Path(folder) / f"{number:04}").write_bytes(clip)
+        command = [sys.executable, "-c", _ALONE, folder]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        running = [subprocess.Popen(command, **pipes) for _ in range(processes)]
+        for process in running:
+            process.stdout.readline()
+        started_s = time.monotonic()
+        for process in running:
+            process.stdin.close()
+        said = [process.stdout.readline() for process in running]
+        elapsed_s = time.monotonic() - started_s
+        if any(process.wait() for process in running) or not all(said):
+            raise SystemExit("a process that measures on its own failed; its own words stand above")
+        return elapsed_s / (len(clips) * processes)
+
+
+def many(clips: Sequence[bytes], times: int) -> list[bytes]:
+    """More clips, each another file: a pool hands out no item twice, and a second must be many clips."""
+    return [clip[:44] + bytes([number]) + clip[45:] for number in range(times) for clip in clips]
+
+
 _PROBE = """
 import sys, time
 from pathlib import Path
@@ -150,8 +191,14 @@ def main() -> None:
     row("cutover's features", ours_s, floor_s)
     row("librosa, feature by feature", naive_s, floor_s)
     row("a pair compared: both clips decoded, aligned", cpu_s(lambda clip: compare(clips[0], clip), clips), floor_s)
-    for processes in (1, 2):
-        row(f"pool of {processes}, from the store, wall time", pool_s(clips, processes), floor_s)
+    for name, of in (
+        ("no pool, each on its own, wall time", alone_s),
+        ("pool, from the store, wall time", pool_s),
+    ):
+        one_s, two_s = (of(many(clips, 2), processes) for processes in (1, 2))
+        row(f"1 process, {name}", one_s, floor_s)
+        row(f"2 processes, {name}", two_s, floor_s)
+        print(f"{'':<44} two do {one_s / two_s:.2f} times what one does")
     model_rows(clips[:6], floor_s)
     longest = a_file(np.tile(an_utterance(20, rate_hz=24_000), 61)[: 24_000 * 600], rate_hz=24_000)
     imports_s, _, idle_mib = in_a_process_of_its_own()

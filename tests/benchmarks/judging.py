@@ -43,6 +43,10 @@ def some_pairs(count: int, seed: int) -> pl.DataFrame:
         "text_chars": random.integers(20, 400, count),
         "segment": pl.Series([None] * count, dtype=pl.String),
     }
+    enrolled = pl.Series(voices).cast(pl.String)
+    frame["candidate_voice"] = enrolled.zip_with(
+        pl.Series(operations) == "generate", pl.repeat(None, count, eager=True)
+    )
     for side in ("control", "candidate"):
         failed = random.random(count) < 0.005
         frame |= {
@@ -59,7 +63,8 @@ def some_pairs(count: int, seed: int) -> pl.DataFrame:
             f"{side}_clipped_share": 0.0,
             f"{side}_spectral_difference_db": 3.0 + 0.5 * random.standard_normal(count),
         }
-    return pl.DataFrame(frame).with_columns(pl.col(r"^.*_outcome$").cast(pl.Categorical))  # as it is read
+    words = r"^(run_id|operation|cluster|voice_id|language|segment|candidate_voice|.*_outcome)$"
+    return pl.DataFrame(frame).with_columns(pl.col(words).cast(pl.Categorical))  # as it is read
 
 
 def some_evidence(count: int, seed: int) -> Evidence:

@@ -1,6 +1,10 @@
-"""A server that costs next to nothing: whatever is asked, the same bytes come back. Prints its port and serves."""
+"""A server that costs next to nothing: whatever is asked, an audio comes back. Prints its port and serves.
+
+No two answers of a provider are alike, so no two of these are: a number stands in the place of the last samples.
+"""
 
 import asyncio
+import itertools
 import sys
 
 import uvloop
@@ -8,13 +12,16 @@ import uvloop
 from tests.harness.providers.stubs import a_wav
 
 AUDIO_S = 2.1  # at 24 kHz and 16 bits about 100 kB
+_NUMBER_BYTES = 8
 
 
 class Canned(asyncio.Protocol):
     """Answers every request of a connection, pipelined or not."""
 
+    _answers = itertools.count(1)  # of all connections
+
     def __init__(self, reply: bytes) -> None:
-        self._reply = reply
+        self._reply = reply[:-_NUMBER_BYTES]
         self._asked = b""
         self._body_left = 0
 
@@ -32,7 +39,8 @@ class Canned(asyncio.Protocol):
             if len(self._asked) < end + 4 + length:
                 return
             self._asked = self._asked[end + 4 + length :]
-            self._transport.write(self._reply)  # type: ignore[attr-defined]  # it is a Transport
+            number = next(self._answers).to_bytes(_NUMBER_BYTES)
+            self._transport.writelines([self._reply, number])  # type: ignore[attr-defined]  # it is a Transport
 
 
 async def serve() -> None:

@@ -27,7 +27,9 @@ async def test_the_kill_switch_is_thrown_and_taken_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "body", "status"), [("guess", REASON, 401), (TOKEN, {"who": "ana"}, 400), (TOKEN, "x", 400)]
+    ("token", "body", "status"),
+    [("guess", REASON, 401), (TOKEN, {"who": "ana"}, 400), (TOKEN, "x", 400)],
+    ids=["a wrong token", "no reason", "no object"],
 )
 async def test_nothing_changes_without_token_and_reason(tmp_path: Path, token: str, body: Any, status: int) -> None:
     async with running_gateway(tmp_path) as world:
@@ -55,3 +57,20 @@ async def test_the_status_tells_flag_rollout_and_what_comes_of_both(tmp_path: Pa
         generate = status["operations"]["generate"]
         assert (generate["flag_share_bp"], generate["rollout"], generate["share_bp"]) == (2_500, "100%", 2_500)
         assert rollout["operations"]["generate"]["name"] == "100%"
+
+
+async def test_a_drill_is_held_from_here(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as world:
+        status, body = await post(world, "/drill")
+        without, _ = await post(world, "/drill", token="guess")
+
+        assert (status, body["passed"], without) == (200, True, 401)
+        assert "none by Qwen" in body["detail"]
+
+
+async def test_a_drill_while_nobody_gets_qwen_says_what_to_do(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path, modes={}) as world:
+        status, body = await post(world, "/drill")
+
+        assert (status, body["error"]["code"]) == (409, "not_now")
+        assert "--local" in body["error"]["message"]

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -46,3 +47,19 @@ def test_no_message_repeats_what_the_caller_wrote() -> None:
 
 def test_a_recording_is_decoded_from_base64() -> None:
     assert CloneBody.model_validate_json('{"audio": "aGVsbG8=", "transcript": "hello"}').audio == b"hello"
+
+
+@pytest.mark.parametrize("moment", [1_800_000_000, "1800000000", "2027-01-31", True, "soon"])
+def test_a_consent_ends_at_a_written_moment_with_its_offset(moment: object) -> None:
+    body = {"audio": "aGVsbG8=", "transcript": "hello", "consent": {"expires_at": moment}}
+
+    with pytest.raises(ValidationError):
+        CloneBody.model_validate_json(json.dumps(body))
+
+
+def test_a_consent_may_end() -> None:
+    body = {"audio": "aGVsbG8=", "transcript": "hello", "consent": {"expires_at": "2027-01-31T12:00:00+01:00"}}
+
+    ends = CloneBody.model_validate_json(json.dumps(body)).consent.expires_at
+
+    assert ends == datetime(2027, 1, 31, 11, tzinfo=UTC)

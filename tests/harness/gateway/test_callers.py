@@ -13,8 +13,9 @@ from harness.gateway.callers import Caller, Callers, callers_path, open_callers
 from harness.gateway.refusals import Refused
 from harness.gateway.tokens import Tokens
 from tests.builders import NOON
+from tests.canaries import JWT_SECRET
 
-SECRET = b"s" * 32
+SECRET = JWT_SECRET.encode()
 IDENTITY = b"i" * 32
 
 

@@ -158,8 +158,8 @@ async def test_a_key_gives_its_answer_back_for_its_time_only(kept: Idempotency, 
 
 
 async def test_memory_is_bounded_by_number_and_by_size(tmp_path: Path, clock: FakeClock) -> None:
-    few = Idempotency(tmp_path, clock=clock, max_entries=10)
-    small = Idempotency(tmp_path, clock=clock, max_bytes=70)
+    few = Idempotency(tmp_path / "few", clock=clock, max_entries=10)
+    small = Idempotency(tmp_path / "small", clock=clock, max_bytes=70)
     for n in range(100):
         await few.once(a_caller(), f"k{n}", "f", Work())
         await small.once(a_caller(), f"k{n}", "f", Work())
@@ -169,25 +169,25 @@ async def test_memory_is_bounded_by_number_and_by_size(tmp_path: Path, clock: Fa
     assert small._bytes == 70
 
 
-async def test_a_voice_made_before_a_restart_is_not_made_again(tmp_path: Path, clock: FakeClock) -> None:
+async def test_an_answer_given_before_a_restart_is_given_back(tmp_path: Path, clock: FakeClock) -> None:
     work = Work()
-    before = await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", work, durable=True)
+    before = await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", work)
 
     after = Idempotency(tmp_path, clock=clock)
-    again = await after.once(a_caller(), "k", "f", work, durable=True)
+    again = await after.once(a_caller(), "k", "f", work)
 
     assert again == before
     assert work.done == 1
     with pytest.raises(Refused):
-        await after.once(a_caller(), "k", "another", work, durable=True)
+        await after.once(a_caller(), "k", "another", work)
 
 
 async def test_a_damaged_answer_on_disk_is_made_anew(tmp_path: Path, clock: FakeClock) -> None:
     work = Work()
-    await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", work, durable=True)
+    await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", work)
     _cut_off(tmp_path)
 
-    answer = await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", work, durable=True)
+    answer = await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", work)
 
     assert answer.body == b"audio 2"
 
@@ -200,7 +200,7 @@ async def test_a_full_disk_costs_the_memory_of_an_answer_and_not_the_answer(
 
     monkeypatch.setattr("os.fsync", full)
 
-    answer = await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", Work(), durable=True)
+    answer = await Idempotency(tmp_path, clock=clock).once(a_caller(), "k", "f", Work())
 
     assert answer.status == 200
     assert _files(tmp_path) == []
@@ -221,12 +221,12 @@ def _make_in_another_process(folder: Path, made: "Queue[bytes]", number: int) ->
 
     async def once() -> bytes:
         kept = Idempotency(folder, clock=SystemClock())
-        return (await kept.once(a_caller(), "k", "f", slow, durable=True)).body
+        return (await kept.once(a_caller(), "k", "f", slow)).body
 
     made.put(asyncio.run(once()))
 
 
-def test_two_processes_make_one_voice(tmp_path: Path) -> None:
+def test_processes_that_get_the_same_key_make_one_answer(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     made: Queue[bytes] = context.Queue()
     processes = [context.Process(target=_make_in_another_process, args=(tmp_path, made, n)) for n in range(3)]
@@ -306,3 +306,31 @@ async def test_a_streams_key_must_be_usable_too(kept: Idempotency, key: str) -> 
             pass
 
     assert refused.value.status == 400
+
+
+async def test_a_stream_of_another_process_is_given_back_or_its_key_is_used_up(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    one, other = (Idempotency(tmp_path, clock=clock) for _ in range(2))
+    answer = Answer(status=200, body=b"audio", content_type="audio/pcm")
+    async with one.streaming(a_caller(), "whole", "f") as turn:
+        turn.whole(answer)
+    with pytest.raises(TimeoutError):
+        async with one.streaming(a_caller(), "broken", "f"):
+            raise TimeoutError
+
+    async with other.streaming(a_caller(), "whole", "f") as again:
+        assert again.kept == answer
+    with pytest.raises(Refused) as refused:
+        async with other.streaming(a_caller(), "broken", "f"):
+            pass
+
+    assert refused.value.status == 409
+
+
+async def test_what_memory_dropped_is_given_back_from_disk(tmp_path: Path, clock: FakeClock) -> None:
+    work, kept = Work(), Idempotency(tmp_path, clock=clock, max_entries=1)
+    for key in ("k1", "k2", "k1"):
+        await kept.once(a_caller(), key, "f", work)
+
+    assert work.done == 2

@@ -7,7 +7,7 @@ from harness.clock import FakeClock
 from harness.errors import StoreError
 from harness.exchanges import Lane
 from harness.gateway.live_run import LiveRun, balance_runs, spent_today
-from harness.store.journal import Journal, read_journal
+from harness.store.journal import Journal, JournalFile, read_journal
 from harness.store.ledger import Ledger
 from harness.store.runs import find_run
 from harness.store.seal import seal
@@ -54,7 +54,9 @@ def test_a_kill_leaves_a_run_that_balances_at_the_next_start(tmp_path: Path, clo
 
     assert balance_runs(tmp_path, clock=clock) == [run.run.id]
 
-    ledger = seal(find_run(tmp_path))
+    found = find_run(tmp_path)
+    seal(found)
+    ledger = Ledger.of(JournalFile(found.journal))
     assert ledger.missing == []
     assert {key: row["outcome"] for key, row in ledger.results.items()} == {
         LEGS[0].key: "cancelled",

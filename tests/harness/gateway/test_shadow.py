@@ -3,18 +3,20 @@ import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.clock import FakeClock, SystemClock
 from harness.config import QuotaSettings
 from harness.errors import ErrorKind, StoreError
-from harness.exchanges import Consent, Exchange, Lane
+from harness.exchanges import Consent, Exchange, Failure, Lane
 from harness.gateway.live_run import balance_runs
 from harness.gateway.shadow import Shadow
 from harness.speech import Operation, SpeechRequest, VoiceKind
-from harness.store.journal import read_journal
+from harness.store.journal import JournalFile
 from harness.store.ledger import Ledger
 from harness.store.runs import list_runs
 from harness.store.seal import seal
@@ -29,7 +31,10 @@ def clock() -> FakeClock:
 
 
 def ledgers(home: Path) -> list[Ledger]:
-    return [seal(run) for run in list_runs(home)]
+    """What the journals of all runs add up to, each of which can be sealed."""
+    for run in list_runs(home):
+        seal(run)
+    return [Ledger.of(JournalFile(run.journal)) for run in list_runs(home)]
 
 
 TURN_S = 0.01  # how finely these tests see time: a call may leave one turn after it was let out
@@ -312,11 +317,49 @@ def test_a_ledger_balances_after_a_kill(tmp_path: Path, clock: FakeClock) -> Non
     process.kill()
     process.join(10)
     (run,) = list_runs(home)
-    before = Ledger.of(read_journal(run.journal).records)
+    before = Ledger.of(JournalFile(run.journal))
     balance_runs(home, clock=clock)
 
-    ledger = seal(run)
+    (ledger,) = ledgers(home)
     assert len(before.missing) == 4
     assert ledger.missing == []
     assert ledger.outcomes() == {"control": Counter(ok=4), "candidate": Counter(unknown_outcome=4)}
     assert ledger.spent_microusd() == 4 * 2_000
+
+
+async def test_a_voice_that_nobody_made_at_qwen_is_no_failure_of_qwens(tmp_path: Path, clock: FakeClock) -> None:
+    class Forgetful(ScriptedProvider):
+        async def synthesize(self, *_: Any, **__: Any) -> Exchange:
+            failure = Failure(kind=ErrorKind.VOICE_NOT_FOUND, code="local.not_prepared", detail="not made")
+            return replace(an_exchange(provider="qwen", attempts=0, cost_microusd=0), result=failure)
+
+    told: list[Exchange | None] = []
+    async with a_shadow(tmp_path, clock, qwen=Forgetful("qwen", clock=clock)) as shadow:
+        shadow.offer(a_copy(done=told.append))
+        await all_done(shadow, clock)
+
+    (ledger,) = ledgers(tmp_path)
+    assert (shadow.counts.withheld, shadow.counts.voiceless, shadow.counts.failed) == (1, 1, 0)
+    assert (told, ledger.outcomes()["candidate"]) == ([None], Counter(unsupported=1))
+
+
+async def test_old_runs_go_when_the_gateway_begins_and_when_a_day_is_over(tmp_path: Path, clock: FakeClock) -> None:
+    def runs() -> int:
+        return len(list_runs(tmp_path))
+
+    async with a_shadow(tmp_path, clock, keep_days=5) as shadow:
+        for day in range(2):
+            clock.advance(day * 86_400.0)
+            shadow.offer(a_copy(f"day-{day}"))
+            await all_done(shadow, clock)
+    assert runs() == 2
+
+    clock.advance(10 * 86_400.0)
+    async with a_shadow(tmp_path, clock, keep_days=5) as shadow:
+        assert runs() == 0
+        shadow.offer(a_copy("day-11"))
+        await all_done(shadow, clock)
+        clock.advance(6 * 86_400.0)
+        shadow.offer(a_copy("day-17"))
+        await all_done(shadow, clock)
+        await until(lambda: runs() == 1, clock)

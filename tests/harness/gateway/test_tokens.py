@@ -15,8 +15,9 @@ from harness.clock import FakeClock
 from harness.config import GatewaySettings
 from harness.errors import ConfigError
 from harness.gateway.tokens import InvalidToken, Tokens, open_tokens
+from tests.canaries import JWT_SECRET
 
-SECRET = b"s" * 32
+SECRET = JWT_SECRET.encode()
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 

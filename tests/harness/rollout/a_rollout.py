@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.exchanges import Lane
 from harness.judgement import Decision, Finding, Interval, Outcome, Verdict
-from harness.rollout.evidence import Drill, Evidence, LiveEvidence, Share
+from harness.rollout.evidence import Drill, Evidence, LiveEvidence, SecurityGate, Share
 from harness.rollout.outcomes import LiveOutcome
 from harness.rollout.stage import Rollout, Stage, Standing
 from harness.speech import Operation
@@ -50,6 +50,11 @@ def a_verdict(decision: Decision = Decision.GO, *findings: Finding) -> Verdict:
     )
 
 
+def a_gate(*shortfalls: str) -> SecurityGate:
+    """A record of the gate that passed, but for these."""
+    return SecurityGate(record="gate.json", digest="9" * 64, at=NOON - timedelta(hours=5), shortfalls=shortfalls)
+
+
 def full_live(**changes: Any) -> LiveEvidence:
     base = LiveEvidence(
         qwen_requests=6_000,
@@ -76,7 +81,7 @@ def full_evidence(*, live: LiveEvidence | None = None, **changes: Any) -> Eviden
         noise_healthy=True,
         rollback_drill=Drill(at=NOON - timedelta(hours=3), passed=True, detail="last Qwen request after 3 ms"),
         load_drill=Drill(at=NOON - timedelta(days=10), passed=True, detail="legacy carried 100 %"),
-        security_gate_passed=True,
+        security_gate=a_gate(),
         spend_cap_set=True,
         approved_by="anna",
         live=live or full_live(),

@@ -18,11 +18,12 @@ from harness.rollout.stage import Rollout, Stage
 from harness.speech import Operation
 from tests.harness.rollout.a_rollout import NOON, a_rollout, an_outcome
 from tests.harness.rollout.judged import a_judged_run
+from tests.harness.security.a_gate import a_gate_that_passed
 
 GENERATE = Operation.GENERATE
 EPOCH = "e1" * 32
 CAPPED = replace(load_rules(), spend=replace(load_rules().spend, hour_usd=5.0, day_usd=50.0))
-WORDS = Words(approved_by="anna", legacy_healthy=True, security_gate_passed=True)
+WORDS = Words(approved_by="anna", legacy_healthy=True)
 
 
 def gathered(home: Path, rollout: Rollout, *outcomes: LiveOutcome, words: Words = WORDS) -> Evidence:
@@ -38,6 +39,7 @@ def test_nothing_known_is_no_evidence(tmp_path: Path) -> None:
     assert evidence.completeness is None
     assert evidence.rollback_drill is None
     assert evidence.live is None
+    assert evidence.security_gate is None
     ruling = review(a_rollout(), evidence, NOON)
     assert ruling.action is not Action.PROMOTE
     assert len(ruling.reasons) > 6
@@ -47,6 +49,7 @@ def test_enough_of_everything_carries_the_first_step(tmp_path: Path) -> None:
     a_judged_run(tmp_path, captures=520, epoch=EPOCH)
     drill = Drill(at=NOON - timedelta(hours=1), passed=True, detail="fine")
     DrillBook(drills_file(tmp_path), clock=FakeClock()).add(DrillKind.ROLLBACK, drill, who="anna")
+    a_gate_that_passed(tmp_path, ended=NOON)
     rollout = a_rollout(epoch=EPOCH)
 
     evidence = gathered(tmp_path, rollout)

@@ -8,7 +8,7 @@ from harness.judgement import Decision, Outcome, Verdict
 from harness.rollout.evidence import Drill, Share
 from harness.rollout.requirements import missing
 from harness.rollout.stage import NEXT, Stage
-from tests.harness.rollout.a_rollout import NOON, a_finding, a_rollout, a_verdict, full_evidence, full_live
+from tests.harness.rollout.a_rollout import NOON, a_finding, a_gate, a_rollout, a_verdict, full_evidence, full_live
 
 STEPS = list(NEXT)
 LIVE = [Stage.C1, Stage.C5, Stage.C25, Stage.C50]
@@ -37,8 +37,8 @@ EVIDENCE = [
     ({"rollback_drill": drill(passed=False)}, STEPS, "failed: it did not switch"),
     ({"rollback_drill": drill(at=NOON - timedelta(hours=24, seconds=1))}, STEPS, "not of the last 24 h"),
     ({"rollback_drill": drill(at=NOON + timedelta(seconds=1))}, STEPS, "not of the last 24 h"),
-    ({"security_gate_passed": None}, STEPS, "security gate"),
-    ({"security_gate_passed": False}, STEPS, "security gate"),
+    ({"security_gate": None}, STEPS, "the security gate was not run; cutover gate run"),
+    ({"security_gate": a_gate("it did not pass: S8-05")}, STEPS, "the security gate: it did not pass: S8-05"),
     ({"spend_cap_set": False}, STEPS, "no cap on spending"),
     ({"verdict": None}, JUDGED, "verdict on pairs is missing"),
     ({"verdict": a_verdict(Decision.INCONCLUSIVE)}, JUDGED, "is inconclusive: it is inconclusive"),
