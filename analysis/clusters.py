@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.findings import Evaluated, Scene, conclude, unjudged
-from analysis.floor import with_repeats
+from analysis.findings import Evaluated, conclude, unjudged
 from analysis.gates import ClusterMean
 from analysis.pairs import heard
 from analysis.proofs import Bar, Proof, bound_words, more_pairs
+from analysis.scene import Scene
 from analysis.units import amount, count, rough
 from harness.judgement import Forecast, Interval, Outcome
 
@@ -57,13 +57,13 @@ class ClusterMeans:
 def means_of(gate: ClusterMean, scene: Scene) -> ClusterMeans:
     """The excess of each cluster, ordered by its name so that the order of rows never matters."""
     if gate.is_distance:
-        pairs = with_repeats(scene.pairs, scene.noise_pairs).filter(heard("control", "candidate", "repeat"))
+        pairs = scene.triples.lazy().filter(heard("control", "candidate", "repeat"))
         excess = pl.col(f"candidate_{gate.feature}") - pl.col(f"repeat_{gate.feature}")
     else:
-        pairs = scene.pairs.filter(heard("control", "candidate"))
+        pairs = scene.pairs.lazy().filter(heard("control", "candidate"))
         excess = pl.col(f"candidate_{gate.feature}") - pl.col(f"control_{gate.feature}")
         excess = -excess if gate.worse == "lower" else excess
-    found = pairs.select("cluster", excess=excess.fill_nan(None)).drop_nulls()
+    found = pairs.select("cluster", excess=excess.fill_nan(None)).drop_nulls().collect()
     # Sorted within as well: sums of floats depend on their order.
     clusters = found.sort("cluster", "excess").group_by("cluster", maintain_order=True).agg(pl.col("excess").mean())
     return ClusterMeans(clusters["excess"].to_numpy().astype(np.float64), found.height)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from analysis import proofs
 from analysis.estimates import Bootstrap
-from analysis.findings import Evaluated, Scene, conclude, unjudged
+from analysis.findings import Evaluated, conclude, unjudged
 from analysis.gates import RatioOfTotals
 from analysis.intervals import Beside
 from analysis.pairs import ended_as, heard
+from analysis.scene import Scene
 from analysis.units import count
 from harness.errors import KINDS, Charge
 from harness.exchanges import OK
@@ -31,7 +32,7 @@ def judge_cost(name: str, gate: RatioOfTotals, scene: Scene) -> Evaluated:
     """Money for all that was sent, by what was delivered: a failure that was billed makes the rest dearer."""
     pairs = scene.pairs.height
     for side in ("candidate",) if gate.ratio_max is None else ("candidate", "control"):
-        unpriced = scene.pairs.filter(_unpriced(side)).height
+        unpriced = _number(scene.pairs, _unpriced(side))
         if unpriced:
             why = (
                 f"the price of {count(unpriced, f'{side} exchange')} is unknown; add it to data/prices.toml and replay"
@@ -44,9 +45,13 @@ def judge_cost(name: str, gate: RatioOfTotals, scene: Scene) -> Evaluated:
         proofs.prove_total(sums.totals(function), limits[unit] or 0.0, unit, pairs, scene.bar)
         for function, unit in _ratios(gate)
     ]
-    delivered = {f"{side}_delivered": scene.pairs.filter(heard(side)).height for side in ("candidate", "control")}
+    delivered = {f"{side}_delivered": _number(scene.pairs, heard(side)) for side in ("candidate", "control")}
     evaluated = conclude(name, gate, scene, claims, "candidate", {"pairs": pairs, **delivered})
     return evaluated._replace(beside=tuple(_corrected(sums, function, unit) for function, unit in _ratios(gate)))
+
+
+def _number(pairs: pl.DataFrame, which: pl.Expr) -> int:
+    return int(pairs.select(which.sum()).item())
 
 
 def _corrected(sums: Bootstrap, function: Callable[[FloatArray], FloatArray], unit: str) -> Beside:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from analysis.clusters import means_of
 from analysis.estimates import BOOTSTRAP_SEED, Bootstrap
-from analysis.findings import Evaluated, Scene
+from analysis.findings import Evaluated
 from analysis.gates import ClusterMean, Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
 from analysis.intervals import Beside, Range, exact_share, order_statistics, tail_bootstrap, tango
 from analysis.pairs import seconds, timed
+from analysis.scene import Scene
 
 __all__ = ["beside"]
 

@@ -18,6 +18,8 @@ MOST_SNR_DB: Final = 96.0
 # percentile of the words would see, change by 5 dB from one take to the next.
 _QUIET_PERCENTILE: Final = 3
 _DIGITAL_SILENCE_DB: Final = -90.0  # half a step of 16-bit samples
+_LEAST_LAST_DB: Final = -60.0  # a room and digital silence are alike: the sound had ended
+_LAST_BLOCKS: Final = 2  # the last one may be a few samples
 _ENDING_BLOCKS: Final = 5  # 50 ms: a vowel takes as long to die away, a cut leaves it as loud as it was
 
 
@@ -28,6 +30,7 @@ class Dynamics:
     snr_db: float  # speech level over the quietest 3 %; small where nothing is quiet
     level_spread_db: float  # standard deviation of the blocks that are speech
     ending_db: float  # loudest of the last 50 ms over the speech level: -20 and less dies away, near 0 is cut in a word
+    last_db: float  # level of the file's last 10 to 20 ms over the speech level, at least -60
 
 
 def find_dynamics(activity: Activity) -> Dynamics:
@@ -46,4 +49,5 @@ def find_dynamics(activity: Activity) -> Dynamics:
         snr_db=min(MOST_SNR_DB, speech_db - float(quiet_db)),
         level_spread_db=float(active_db.std()),
         ending_db=float(active_db[-_ENDING_BLOCKS:].max()) - speech_db,
+        last_db=max(_LEAST_LAST_DB, float(activity.levels_db[-_LAST_BLOCKS:].max()) - speech_db),
     )

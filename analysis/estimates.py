@@ -36,12 +36,12 @@ def order_statistic(values: FloatArray, quantile: float) -> float | None:
     """
     if values.size == 0:
         return None
-    ordered = np.sort(values)
-    found = float(ordered[math.ceil(quantile * ordered.size) - 1])
+    place = math.ceil(quantile * values.size) - 1
+    found = float(np.partition(values, place)[place])
     if math.isfinite(found):
         return found
-    finite = ordered[np.isfinite(ordered)]
-    return float(finite[-1]) if finite.size else None
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if finite.size else None
 
 
 class Tail:

@@ -8,7 +8,7 @@ from typing import Final
 from analysis.clusters import judge_clusters
 from analysis.costs import judge_cost
 from analysis.faults import failure_of_ours
-from analysis.findings import Evaluated, Scene, unjudged
+from analysis.findings import Evaluated, unjudged
 from analysis.gates import (
     ClusterMean,
     Gate,
@@ -20,6 +20,7 @@ from analysis.gates import (
     PerVoice,
     RatioOfTotals,
 )
+from analysis.scene import Scene
 from analysis.shares import judge_conditions, judge_outcomes, judge_tail
 from analysis.voices import judge_voices
 from harness.judgement import Outcome

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import polars as pl
@@ -11,11 +11,13 @@ import polars as pl
 from analysis.gates import DISTANCES
 from harness.errors import StoreError
 from harness.exchanges import Lane
+from harness.store.balance import HELD_BACK_S
 from harness.store.database import open_db
-from harness.store.ledger import HELD_BACK_S
 from harness.store.runs import Run
 
-__all__ = ["CLOCK_TOLERANCE_S", "Evidence", "RunFacts", "read_evidence"]
+__all__ = ["AT_ONCE", "CLOCK_TOLERANCE_S", "Evidence", "RunFacts", "read_evidence"]
+
+AT_ONCE: Final = "AtOnce()"  # in column `pacing`: no schedule, so that our own limits decided when a capture was due
 
 CLOCK_TOLERANCE_S: Final = 60  # beyond, a time stamp is wrong rather than rounded
 
@@ -31,6 +33,7 @@ _CAPTURE_COLUMNS: Final = (
     "text_chars",
     "segment",
 )
+_WORDS: Final = r"^(run_id|operation|cluster|voice_id|language|segment|candidate_voice|.*_outcome)$"
 _SIDE_COLUMNS: Final = ("outcome", "attempts", "audio_outcome", "sent_at")
 
 
@@ -49,6 +52,7 @@ class RunFacts:
     extractors: frozenset[str]  # versions that measured its audio
     strays: int = 0  # legs sent before the run began or after it ended, or that took less than no time
     held_back_share: float = 0.0  # of timed legs, those that our own quota, budget or concurrency made wait
+    pacing: str | None = None  # when captures were due; None: unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,9 @@ class Evidence:
 
     `pairs` has the columns of the view of that name that the gates need, prefixed `control_` and `candidate_`, with
     `*_cost_microusd` in place of `*_cost_usd` so that sums are exact; `noise_pairs` likewise with `repeat_`. A distance
-    from control's audio stands under the other side's prefix, without its sign. `ledger` counts every outcome: run_id,
-    lane, operation, outcome, exchanges.
+    from control's audio stands under the other side's prefix, without its sign. `candidate_voice` is what the candidate
+    calls the voice that spoke: another name for each enrolment, null where a voice is made anew to be measured.
+    `ledger` counts every outcome: run_id, lane, operation, outcome, exchanges.
     """
 
     runs: tuple[RunFacts, ...]  # oldest first
@@ -73,7 +78,11 @@ _DISTANCES: Final = """
       ON d.run_id = v.run_id AND d.capture_id = v.capture_id AND d.repetition = v.repetition
      AND d.lane = '{lane}' AND d.outcome = 'ok'
 """
-_RUN = "SELECT run_id, kind, started_at, ended_at, status, planned FROM run"
+_RUN: Final = "SELECT * FROM run"  # older runs lack the newer columns
+_VOICE: Final = """
+    CASE WHEN v.operation = 'generate' THEN json_extract_string(v.candidate_metadata, '$.voice_id') END
+    AS candidate_voice
+"""
 _LEDGER = """
     SELECT run_id, lane, operation, outcome, count(*) AS exchanges
     FROM exchanges GROUP BY ALL ORDER BY ALL
@@ -135,36 +144,34 @@ def _pairs(
         needed = [*_SIDE_COLUMNS, *sorted({"service_s", *features} - set(distances))]
         columns += [f"v.{side}_{column}" for column in needed]
         columns.append(f"CAST(round(v.{side}_cost_usd * 1000000) AS BIGINT) AS {side}_cost_microusd")
+    columns += [_VOICE] if Lane.CANDIDATE in sides else []
     columns += [f"abs(d.{distance}) AS {sides[1]}_{distance}" for distance in distances]
     join = _DISTANCES.format(lane=sides[1].value) if distances else ""
     query = f"SELECT {', '.join(columns)} FROM {view} AS v{join}"  # noqa: S608 - no value of a stranger is in it
     pairs: pl.DataFrame = database.sql(query).pl()
     return pairs.with_columns(
-        # A few words a million times over: every gate compares them, which is quicker by number.
-        pl.col(r"^.*_outcome$").cast(pl.Categorical),
+        # Few words a million times over: every gate compares or groups by them, which by number is quicker and smaller.
+        pl.col(_WORDS).cast(pl.Categorical),
         *(pl.col(f"{side}_sent_at").dt.replace_time_zone("UTC") for side in sides),
     )
 
 
 def _facts(database: duckdb.DuckDBPyConnection) -> RunFacts:
-    run_id, kind, started_at, ended_at, status, planned = _only_row(database, _RUN)
-    (rows,) = _only_row(database, "SELECT count(*) FROM exchanges")
+    (run,) = database.sql(_RUN).pl().iter_rows(named=True)
+    (rows,) = database.execute("SELECT count(*) FROM exchanges").fetchone() or (0,)
     (strays,) = database.execute(_STRAYS, {"tolerance_s": CLOCK_TOLERANCE_S}).fetchone() or (0,)
     (held_back,) = database.execute(_HELD_BACK, [HELD_BACK_S]).fetchone() or (None,)
     return RunFacts(
-        run_id=run_id,
-        kind=kind,
-        started_at=started_at.replace(tzinfo=UTC),  # every time in a run is UTC
-        ended_at=(ended_at or started_at).replace(tzinfo=UTC),
-        status=status,
-        planned=planned,
+        run_id=run["run_id"],
+        kind=run["kind"],
+        started_at=run["started_at"].replace(tzinfo=UTC),  # every time in a run is UTC
+        ended_at=(run["ended_at"] or run["started_at"]).replace(tzinfo=UTC),
+        status=run["status"],
+        planned=run["planned"],
         rows=rows,
         models=frozenset(row[0] for row in database.execute(_MODELS).fetchall()),
         extractors=frozenset(row[0] for row in database.execute(_EXTRACTORS).fetchall()),
         strays=strays,
         held_back_share=held_back or 0.0,
+        pacing=run.get("pacing"),
     )
-
-
-def _only_row(database: duckdb.DuckDBPyConnection, query: str) -> Any:
-    return database.execute(query).fetchone()

@@ -16,8 +16,8 @@ from harness.config import Settings
 from harness.errors import ErrorKind
 from harness.exchanges import OK
 from harness.progress import ProgressReport
-from harness.store.journal import Journal, Record, read_journal
-from harness.store.ledger import Ledger
+from harness.store.journal import Journal, Record
+from harness.store.rows import received_in
 from harness.store.runs import Run, audio_store
 from harness.store.schema import TABLES
 from harness.store.seal import seal
@@ -91,8 +91,7 @@ def extract(
 
 def _audio_of(run: Run) -> dict[str, str]:
     """SHA-256 → extension of every audio the run received, whatever became of its exchange."""
-    rows = Ledger.of(read_journal(run.journal).records).results.values()
-    return {row["audio_sha256"]: row["audio_extension"] for row in rows if row.get("audio_sha256")}
+    return {row["audio_sha256"]: row["audio_extension"] for row in received_in(run.journal)}
 
 
 def _processes(settings: Settings) -> int:

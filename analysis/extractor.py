@@ -17,6 +17,7 @@ __all__ = ["MODULES", "PAIR_MODULES", "extractor_version", "pair_extractor_versi
 MODULES: Final = (
     "audio",
     "containers",
+    "dropouts",
     "dynamics",
     "features",
     "levels",
@@ -27,7 +28,19 @@ MODULES: Final = (
     "spectrum",
 )
 # Every one that a likeness of two audios comes from.
-PAIR_MODULES: Final = ("alignment", "audio", "containers", "levels", "likeness", "pitch", "silence", "spectrum")
+PAIR_MODULES: Final = (
+    "alignment",
+    "audio",
+    "containers",
+    "levels",
+    "likeness",
+    "melody",
+    "pitch",
+    "silence",
+    "spectrum",
+    "treble",
+    "warping",
+)
 _LIBRARIES: Final = ("librosa", "numpy", "pyloudnorm", "scipy", "soundfile", "soxr")
 
 

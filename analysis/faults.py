@@ -10,7 +10,7 @@ from analysis.samples import Sample
 from analysis.units import count
 from harness.exchanges import Lane
 
-__all__ = ["failure_of_ours", "fault_of", "held_back", "incomplete"]
+__all__ = ["failure_of_ours", "fault_of", "incomplete"]
 
 
 def fault_of(evidence: Evidence) -> str | None:
@@ -48,11 +48,6 @@ def incomplete(sample: Sample, least: float) -> str | None:
         f"{sent - sample.unanswered:,} of {count(sent, 'capture')} sent have a final outcome in both lanes "
         f"({100 * sample.completeness:.1f} %), at least {100 * least:g} % must; find out why the others have none"
     )
-
-
-def held_back(runs: Sequence[RunFacts]) -> float:
-    """Share of the legs of the worst run that our own quota, budget or concurrency made wait."""
-    return max((run.held_back_share for run in runs), default=0.0)
 
 
 def failure_of_ours(error: Exception) -> str:

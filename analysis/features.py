@@ -13,6 +13,7 @@ in harness/store/schema.py; `more` holds what has no column yet:
 from typing import Any, Final
 
 from analysis.audio import Audio, decode
+from analysis.dropouts import count_dropouts
 from analysis.dynamics import find_dynamics
 from analysis.levels import Levels, find_levels
 from analysis.pitch import find_pitch
@@ -64,6 +65,7 @@ def features_of(audio: Audio) -> Row:
     else:
         spectrum = Spectrum(y)
         row |= {"outcome": OK} | _of_dynamics(activity) | _of_rhythm(spectrum, activity.active_s)
+        row["dropouts_per_s"] = _dropouts(audio, activity) / activity.active_s
         row |= _of_speech(spectrum.of(activity.at(spectrum.times_s)))
     return row
 
@@ -103,7 +105,13 @@ def _of_dynamics(activity: Activity) -> Row:
         "snr_db": dynamics.snr_db,
         "level_spread_db": dynamics.level_spread_db,
         "ending_db": dynamics.ending_db,
+        "last_db": dynamics.last_db,
     }
+
+
+def _dropouts(audio: Audio, activity: Activity) -> int:
+    level_db = activity.speech_level_db
+    return 0 if level_db is None else count_dropouts(audio.mono(), rate_hz=audio.rate_hz, speech_level_db=level_db)
 
 
 def _of_rhythm(spectrum: Spectrum, active_s: float) -> Row:

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-import polars as pl
-
 from analysis.gates import ClusterMean, Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
 from analysis.intervals import Beside
-from analysis.proofs import Bar, Proof, more_pairs
+from analysis.proofs import Proof, more_pairs
 from analysis.samples import Shortfall
+from analysis.scene import Scene
 from harness.judgement import Finding, Forecast, Interval, Outcome
 from harness.speech import Operation
 
-__all__ = ["SEVERITY", "Evaluated", "Scene", "conclude", "unjudged", "withheld"]
+__all__ = ["SEVERITY", "Evaluated", "conclude", "unjudged", "withheld"]
 
 SEVERITY: Final = (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL, Outcome.INVALID)  # best to worst
 _WORDS: Final = {
@@ -25,17 +24,6 @@ _WORDS: Final = {
     Outcome.INCONCLUSIVE: "is open",
     Outcome.INVALID: "is invalid",
 }
-
-
-class Scene(NamedTuple):
-    """What the gates of one operation are judged on."""
-
-    operation: Operation
-    pairs: pl.DataFrame  # answered in both lanes, each capture once
-    noise_pairs: pl.DataFrame  # control and repeat
-    bar: Bar
-    unmeasured_max: float  # share of pairs whose audio or timing we may have failed to measure
-    held_back_share: float = 0.0  # of the legs of some run, those that we made wait ourselves
 
 
 class Evaluated(NamedTuple):

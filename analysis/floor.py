@@ -6,17 +6,14 @@ the candidate is compared with the repeat: d = 1[candidate outside] - 1[repeat o
 
 from typing import NamedTuple
 
-import polars as pl
-
 from analysis.evalues import log_e_fail, log_e_pass, lower_bound
 from analysis.marks import Conditions, condition_marks, is_relative
 from analysis.pairs import Counts, count_pairs
 from analysis.proofs import Bar
+from analysis.scene import Scene
 from analysis.units import amount, count
 
-__all__ = ["Floor", "floor_of", "with_repeats"]
-
-_KEYS = ["run_id", "capture_id", "repetition"]
+__all__ = ["Floor", "floor_of"]
 
 
 class Floor(NamedTuple):
@@ -44,34 +41,25 @@ class Floor(NamedTuple):
         )
 
 
-def floor_of(gate: Conditions, pairs: pl.DataFrame, noise_pairs: pl.DataFrame, p95_s: float | None, bar: Bar) -> Floor:
+def floor_of(gate: Conditions, scene: Scene, p95_s: float | None) -> Floor:
     """The noise of control in one operation.
 
     Args:
         gate: The rule.
-        pairs: Those judged.
-        noise_pairs: Control and repeat of the same operation.
+        scene: What it is judged on.
         p95_s: Control's frozen 95th percentile, where the gate is about a timing.
-        bar: What counts as proven.
     """
     noise = condition_marks(gate, p95_s, candidate="repeat")
-    alone = count_pairs(noise_pairs, noise.candidate, noise.control, among=noise.among)
+    alone = count_pairs(scene.noise_pairs, noise.candidate, noise.control, among=noise.among)
     if not is_relative(gate):
         # Control's own share is taken off pair by pair already: there is nothing to compare with the repeat.
         return Floor(noise=alone, triples=Counts(0, 0, 0, 0), needed=1)
     ours = condition_marks(gate, p95_s)
-    triples = with_repeats(pairs, noise_pairs)
     return Floor(
         noise=alone,
-        triples=count_pairs(triples, ours.candidate, noise.candidate, among=ours.among & noise.among),
-        needed=_fewest(gate.margin_pp / 100.0, bar),
+        triples=count_pairs(scene.triples, ours.candidate, noise.candidate, among=ours.among & noise.among),
+        needed=_fewest(gate.margin_pp / 100.0, scene.bar),
     )
-
-
-def with_repeats(pairs: pl.DataFrame, noise_pairs: pl.DataFrame) -> pl.DataFrame:
-    """The pairs whose capture went to control twice, with the columns of the repeat beside them."""
-    repeats = noise_pairs.select(*_KEYS, pl.col("^repeat_.*$"))
-    return pairs.join(repeats.unique(_KEYS, keep="any"), on=_KEYS, how="inner")
 
 
 def _fewest(margin: float, bar: Bar) -> int:

@@ -39,6 +39,9 @@ DISTANCES: Final = (
     "spectral_difference_db",
     "loudness_difference_lu",
     "f0_shift_semitones",
+    "longest_skip_s",
+    "mfcc_dtw_worst",
+    "treble_difference_db",
 )
 
 

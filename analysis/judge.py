@@ -17,13 +17,15 @@ import polars as pl
 from analysis.descriptive import beside
 from analysis.evaluators import evaluate
 from analysis.evidence import Evidence, RunFacts
-from analysis.faults import failure_of_ours, fault_of, held_back, incomplete
-from analysis.findings import SEVERITY, Evaluated, Scene, unjudged, withheld
+from analysis.faults import failure_of_ours, fault_of, incomplete
+from analysis.findings import SEVERITY, Evaluated, unjudged, withheld
 from analysis.forecast import Pace, priced
 from analysis.gates import PerVoice
 from analysis.intervals import Beside
+from analysis.load import counting, held_back, is_paced
 from analysis.proofs import Bar
 from analysis.samples import Sample, shortfall, take_sample
+from analysis.scene import Scene
 from analysis.segments import SEGMENT_CLAIMS, Segment, Segmented, judge_segments
 from analysis.selftest import SelfTest, self_test
 from analysis.thresholds import Thresholds
@@ -98,12 +100,13 @@ def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     bar = Bar(alpha=thresholds.stats.alpha, family=max(1, _claims(operations, thresholds)))
     fault = fault_of(evidence)
     scenes = [_scene(sample, evidence, thresholds, bar) for sample in samples]
-    tests = [self_test(scene, thresholds.gates_for(scene.operation)) for scene in scenes]
+    counted = [counting(thresholds.gates_for(scene.operation), scene) for scene in scenes]
+    tests = [self_test(scene, gates) for scene, gates in zip(scenes, counted, strict=True)]
     fault = fault or next((f"{test.operation}: {test.fault}" for test in tests if test.fault), None)
     faults = [fault or incomplete(sample, thresholds.stats.min_pair_completeness) for sample in samples]
     segmented = [
-        _NO_SEGMENTS if reason else judge_segments(scene, thresholds.gates_for(scene.operation), thresholds.stats)
-        for scene, reason in zip(scenes, faults, strict=True)
+        _NO_SEGMENTS if reason else judge_segments(scene, gates, thresholds.stats)
+        for scene, gates, reason in zip(scenes, counted, faults, strict=True)
     ]
     evaluated = [
         _with_vetoes(_evaluate(scene, thresholds, sample, reason), segments.vetoes)
@@ -121,10 +124,10 @@ def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
             Details(
                 test,
                 segments.worst,
-                worst_pairs(scene.pairs, thresholds.gates_for(scene.operation)),
+                worst_pairs(scene, gates),
                 _beside(group, scene, thresholds),
             )
-            for test, segments, scene, group in zip(tests, segmented, scenes, evaluated, strict=True)
+            for test, segments, scene, gates, group in zip(tests, segmented, scenes, counted, evaluated, strict=True)
         ),
         evidence=evidence,
         thresholds=thresholds,
@@ -147,6 +150,7 @@ def _scene(sample: Sample, evidence: Evidence, thresholds: Thresholds, bar: Bar)
         bar=bar,
         unmeasured_max=1.0 - thresholds.stats.min_pair_completeness,
         held_back_share=held_back(evidence.runs),
+        is_paced=is_paced(evidence.runs),
     )
 
 
@@ -225,7 +229,10 @@ def _order(each: Evaluated) -> tuple[Any, ...]:
 
 
 def _epoch(runs: Sequence[RunFacts], thresholds: Thresholds) -> str:
-    """The hash that changes with limits, models and measuring; with voices too, as Qwen binds each to its model."""
+    """The hash that changes with limits, models and measuring, and so with all voices, which are bound to a model.
+
+    A single voice that is enrolled anew begins its own evidence anew (samples.py); the others keep theirs.
+    """
     models = sorted({model for run in runs for model in run.models})
     extractors = sorted({version for run in runs for version in run.extractors})
     return hashlib.sha256(json.dumps([thresholds.sha256, models, extractors]).encode()).hexdigest()

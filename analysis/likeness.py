@@ -13,12 +13,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from analysis.alignment import Alignment, align
+from analysis.alignment import align
 from analysis.audio import Audio, FloatArray, decode
 from analysis.levels import find_loudness
+from analysis.melody import compare_melodies
 from analysis.pitch import Pitch, find_pitch
 from analysis.silence import BLOCK_S, Activity, find_activity
 from analysis.spectrum import RATE_HZ, Spectrum
+from analysis.treble import find_treble
+from analysis.warping import longest_skip_s, worst_distance
 from harness.errors import ErrorKind, UndecodableAudio
 from harness.exchanges import OK
 
@@ -34,11 +37,14 @@ MEASURED: Final = (
     "f0_shift_semitones",
     "f0_contour_semitones",
     "spectral_difference_db",
+    "longest_skip_s",
+    "mfcc_dtw_worst",
+    "melody_ratio",
+    "treble_difference_db",
 )
 COLUMNS: Final = ("outcome", "identical", *MEASURED, "more")
 _MATCHED_DB: Final = -20.0  # dBFS, of the speech; any would do, this one is usual
 _MIN_SPEECH_S: Final = 0.1  # as for features
-_ENOUGH_STEPS: Final = 10  # of the path that are voiced in both, for a contour
 
 
 def compare(control: bytes, other: bytes) -> Row:
@@ -73,6 +79,7 @@ def likeness_of(control: Audio, other: Audio) -> Row:
             return incomparable(ErrorKind.EMPTY_AUDIO, f"{name}: the audio holds no speech")
     ours, theirs = sides
     alignment = align(ours.spectrum.mfcc(), theirs.spectrum.mfcc())
+    melodies = compare_melodies(ours.pitch, theirs.pitch, alignment)
     return {
         "outcome": OK,
         "identical": control.pcm_sha256() == other.pcm_sha256(),
@@ -82,8 +89,12 @@ def likeness_of(control: Audio, other: Audio) -> Row:
         "loudness_difference_lu": _difference(ours.loudness_lufs, theirs.loudness_lufs),
         "mfcc_dtw_distance": alignment.distance,
         "f0_shift_semitones": _shift(ours.pitch.median_hz, theirs.pitch.median_hz),
-        "f0_contour_semitones": _contour(ours.pitch, theirs.pitch, alignment),
-        "spectral_difference_db": float(np.sqrt(np.mean(np.square(theirs.colour_db - ours.colour_db)))),
+        "f0_contour_semitones": melodies.distance_semitones if melodies else None,
+        "spectral_difference_db": _root_mean_square(theirs.colour_db - ours.colour_db),
+        "longest_skip_s": longest_skip_s(alignment),
+        "mfcc_dtw_worst": worst_distance(alignment),
+        "melody_ratio": melodies.range_ratio if melodies else None,
+        "treble_difference_db": _root_mean_square(theirs.treble_db - ours.treble_db),
         "more": {"steps": len(alignment.control)},
     }
 
@@ -120,11 +131,20 @@ class _Side:
         return find_pitch(self.spectrum)
 
     @property
+    def treble_db(self) -> npt.NDArray[np.float64]:
+        """Power in bands over 8 kHz, dB by that of the whole sound as delivered."""
+        return find_treble(self.audio.mono(), rate_hz=self.audio.rate_hz)
+
+    @property
     def colour_db(self) -> npt.NDArray[np.float64]:
         """Mean power in each mel band, dB about the mean of all bands."""
         bands_db = 10.0 * np.log10(np.mean(10.0 ** (self.spectrum.mel_db() / 10.0), axis=1, dtype=np.float64))
         colour: npt.NDArray[np.float64] = bands_db - bands_db.mean()
         return colour
+
+
+def _root_mean_square(decibels: npt.NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean(np.square(decibels))))
 
 
 def _difference(ours: float | None, theirs: float | None) -> float | None:
@@ -134,12 +154,3 @@ def _difference(ours: float | None, theirs: float | None) -> float | None:
 def _shift(ours_hz: float | None, theirs_hz: float | None) -> float | None:
     """How much higher the other's voice lies; None when either is unvoiced."""
     return None if ours_hz is None or theirs_hz is None else float(12.0 * np.log2(theirs_hz / ours_hz))
-
-
-def _contour(ours: Pitch, theirs: Pitch, alignment: Alignment) -> float | None:
-    """How far the melodies lie apart where both are voiced, the voices brought to one height; None with too little."""
-    semitones = 12.0 * np.log2(theirs.f0_hz[alignment.other] / ours.f0_hz[alignment.control])
-    both = semitones[np.isfinite(semitones)]
-    if len(both) < _ENOUGH_STEPS:
-        return None
-    return float(np.mean(np.abs(both - np.median(both))))

@@ -11,7 +11,17 @@ from analysis.estimates import order_statistic
 from analysis.gates import TIMINGS, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
 from analysis.pairs import OUTCOME_CLASSES, bad, delivered, ended_as, heard, seconds, timed
 
-__all__ = ["Conditions", "Marks", "condition_marks", "control_p95_s", "frozen_reference_s", "is_relative", "marks_of"]
+__all__ = [
+    "Conditions",
+    "Marks",
+    "condition_marks",
+    "control_p95_s",
+    "earliest_timed",
+    "frozen_reference_s",
+    "is_about_time",
+    "is_relative",
+    "marks_of",
+]
 
 Conditions = PairedExceed | PairedBand | PairedAny
 
@@ -29,12 +39,12 @@ class Marks(NamedTuple):
     margin: float  # how much more often the candidate may be bad; a share
 
 
-def marks_of(gate: Gate, pairs: pl.DataFrame) -> Marks | None:
+def marks_of(gate: Gate, earliest: pl.DataFrame) -> Marks | None:
     """The marks of a gate that compares both sides pair by pair; None for any other.
 
     Args:
         gate: The rule.
-        pairs: All pairs of the operation: references of timings are frozen on them.
+        earliest: The pairs that references of timings are frozen on (`earliest_timed`).
     """
     match gate:
         case PairedBinary(margin_pp=float(margin_pp)):
@@ -43,9 +53,9 @@ def marks_of(gate: Gate, pairs: pl.DataFrame) -> Marks | None:
                 ended_as("candidate", kinds), ended_as("control", kinds), pl.repeat(True, pl.len()), margin_pp / 100.0
             )
         case PairedTail():
-            return _tail_marks(gate, pairs)
+            return _tail_marks(gate, earliest)
         case PairedExceed() | PairedBand() | PairedAny():
-            return condition_marks(gate, control_p95_s(gate, pairs))
+            return condition_marks(gate, control_p95_s(gate, earliest))
     return None
 
 
@@ -78,24 +88,30 @@ def is_relative(gate: Conditions) -> bool:
     return any(condition.ratio_low is not None for condition in gate.conditions)
 
 
-def control_p95_s(gate: Conditions, pairs: pl.DataFrame) -> float | None:
+def control_p95_s(gate: Conditions, earliest: pl.DataFrame) -> float | None:
     """Control's frozen 95th percentile of the gate's timing; None for audio, and without any finite time."""
     if not is_about_time(gate):
         return None
-    return frozen_reference_s(pairs, gate.conditions[0].feature, 0.95)
+    return frozen_reference_s(earliest, gate.conditions[0].feature, 0.95)
 
 
-def frozen_reference_s(pairs: pl.DataFrame, feature: str, quantile: float) -> float | None:
+def frozen_reference_s(earliest: pl.DataFrame, feature: str, quantile: float) -> float | None:
     """A quantile of control's times in the earliest pairs that were timed; None without any finite time."""
-    timed_pairs = pairs.lazy().filter(timed("control", "candidate"))
-    times = timed_pairs.select("control_sent_at", "capture_id", time_s=seconds("control", feature))
-    earliest = times.bottom_k(_REFERENCE_PAIRS, by=["control_sent_at", "capture_id"]).collect()
-    return order_statistic(earliest["time_s"].to_numpy(), quantile)
+    times = earliest.select(time_s=seconds("control", feature))
+    return order_statistic(times["time_s"].to_numpy(), quantile)
 
 
-def _tail_marks(gate: PairedTail, pairs: pl.DataFrame) -> Marks:
+def earliest_timed(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs whose control sets the reference of a timing, in no order."""
+    timed_pairs = pairs.lazy().with_row_index("place").filter(timed("control", "candidate"))
+    order = ["control_sent_at", "capture_id"]
+    places = timed_pairs.select("place", *order).bottom_k(_REFERENCE_PAIRS, by=order).collect()
+    return pairs[places["place"]]
+
+
+def _tail_marks(gate: PairedTail, earliest: pl.DataFrame) -> Marks:
     among = timed("control", "candidate")
-    reference_s = frozen_reference_s(pairs, gate.feature, gate.quantile)
+    reference_s = frozen_reference_s(earliest, gate.feature, gate.quantile)
     limit_s = float("inf") if reference_s is None else reference_s
     return Marks(
         seconds("candidate", gate.feature) > gate.ratio_max * limit_s,

@@ -51,6 +51,7 @@ def _text(scorer: Scorer, lacks: list[str]) -> str:
         f"  use        {weight}; weights {scorer.licence}; {scorer.realtime_factor:g} s of a core for 1 s of sound",
         f"  languages  {scorer.languages}",
         *(f"  blind to   {spot}" for spot in scorer.blind_spots),
+        *([f"  caution    {scorer.caution}"] if scorer.caution else []),
         *(f"  lacks      {sentence}" for sentence in lacks),
     ]
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """A verdict as OpenMetrics text, for a textfile collector or a push gateway."""
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -44,6 +45,26 @@ def _gates(view: View) -> Iterator[str]:
             if finding[key] is not None:
                 labels = {**_labels(operation, finding), "unit": finding["unit"]}
                 yield _sample(f"cutover_gate_{key}", labels, finding[key])
+    for key, meaning in (
+        ("pairs", "More pairs an open gate needs, about; +Inf: it will not pass at this rate."),
+        ("usd", "What they cost at the present price."),
+        ("nights", "How many nights they take at the present pace."),
+    ):
+        yield from _family(f"cutover_gate_needed_{key}", "gauge", meaning)
+        for operation, finding in findings:
+            yield from _needed(key, finding["forecast"], _labels(operation, finding))
+
+
+def _needed(key: str, forecast: View | None, labels: Mapping[str, str]) -> Iterator[str]:
+    """Both ends of a forecast; none where nothing is needed or known."""
+    if forecast is None:
+        return
+    for end in ("low", "high"):
+        value = forecast[f"{key}_{end}"]
+        if value is None and key == "pairs":
+            value = math.inf  # a forecast without a number says that there is none
+        if value is not None:
+            yield _sample(f"cutover_gate_needed_{key}", {**labels, "end": end}, value)
 
 
 def _pairs(view: View) -> Iterator[str]:
@@ -79,7 +100,8 @@ def _labels(operation: str, finding: View) -> dict[str, str]:
 
 def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
     pairs = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{pairs}}} {value}" if pairs else f"{name} {value}"
+    number = "+Inf" if value == math.inf else f"{value}"
+    return f"{name}{{{pairs}}} {number}" if pairs else f"{name} {number}"
 
 
 def _escaped(text: str) -> str:

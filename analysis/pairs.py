@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from analysis.gates import TIMINGS, Condition
@@ -179,12 +180,10 @@ def count_pairs(
         control_bad: Control was bad.
         among: Which pairs count; None for all.
     """
-    candidate, control = candidate_bad.fill_null(value=True), control_bad.fill_null(value=True)
     counted = pl.repeat(True, pl.len()) if among is None else among.fill_null(value=False)
-    row = pairs.select(
-        counted.sum().alias("pairs"),
-        (counted & candidate & ~control).sum().alias("candidate_only"),
-        (counted & control & ~candidate).sum().alias("control_only"),
-        (counted & candidate & control).sum().alias("both"),
-    ).row(0)
-    return Counts(*(int(number or 0) for number in row))
+    candidate, control = candidate_bad.fill_null(value=True), control_bad.fill_null(value=True)
+    # Each worked out once and summed by numpy: within one query it would be worked out for every sum it is in.
+    flags = pairs.select(counted.alias("counted"), candidate.alias("candidate"), control.alias("control"))
+    counts, ours, theirs = (flags[name].to_numpy() for name in flags.columns)
+    parts = (counts, counts & ours & ~theirs, counts & theirs & ~ours, counts & ours & theirs)
+    return Counts(*(int(np.count_nonzero(part)) for part in parts))

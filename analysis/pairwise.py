@@ -16,8 +16,8 @@ from harness.clock import Clock, SystemClock
 from harness.config import Settings
 from harness.errors import ErrorKind
 from harness.exchanges import Lane
-from harness.store.journal import Journal, Record, read_journal
-from harness.store.ledger import Ledger
+from harness.store.journal import Journal, Record
+from harness.store.rows import received_in
 from harness.store.runs import Run, audio_store
 from harness.store.schema import TABLES
 from harness.store.seal import seal
@@ -100,14 +100,17 @@ def compare_pairs(
 
 def _pairs_of(run: Run) -> dict[_Place, _Sounds]:
     """Every pair of the run that has audio on both sides, whatever became of its exchanges."""
-    rows = [row for row in Ledger.of(read_journal(run.journal).records).results.values() if row.get("audio_sha256")]
-    control = {(row["capture_id"], row["repetition"]): row for row in rows if row["lane"] == Lane.CONTROL}
+    control = {
+        (row["capture_id"], row["repetition"]): (row["audio_sha256"], row["audio_extension"])
+        for row in received_in(run.journal)
+        if row["lane"] == Lane.CONTROL
+    }
     pairs = {}
-    for row in rows:
+    for row in received_in(run.journal):
         ours = control.get((row["capture_id"], row["repetition"]))
         if ours is not None and row["lane"] != Lane.CONTROL:
-            sounds = (ours["audio_sha256"], ours["audio_extension"], row["audio_sha256"], row["audio_extension"])
-            pairs[_Place(row["capture_id"], row["repetition"], row["lane"])] = _Sounds(*sounds)
+            place = _Place(row["capture_id"], row["repetition"], row["lane"])
+            pairs[place] = _Sounds(*ours, row["audio_sha256"], row["audio_extension"])
     return pairs
 
 

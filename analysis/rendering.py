@@ -9,7 +9,7 @@ from rich.text import Text
 
 from analysis.report import View
 from analysis.units import amount, count, span
-from analysis.wording import flips, footnotes, needs, order_lines, worst_lines
+from analysis.wording import beside_lines, flips, footnotes, needs, order_lines, worst_lines
 
 __all__ = ["COMMENT_CHARS", "MARK", "SUMMARY_CHARS", "markdown", "print_verdict"]
 
@@ -42,6 +42,8 @@ def print_verdict(view: View, console: Console) -> None:
         ("what would change it", flips(view)),
         ("recommended order", order_lines(view)),
         ("worst pairs", worst_lines(view, _WORST_SHOWN)),
+        # Of a gate that passed nobody asks for a second opinion on a screen; files have all of them.
+        ("at one look, which never decides", beside_lines(view, passed=False)),
     ):
         _print_section(heading, list(lines), console)
     console.print(Text(""))
@@ -97,6 +99,7 @@ def _listed(view: View) -> list[list[str]]:
         ("Recommended order:", order_lines(view)),
         ("Counted:", footnotes(view)),
         ("Worst pairs:", worst_lines(view, _WORST_LISTED)),
+        ("At one look, which never decides:", beside_lines(view, passed=True)),
     )
     sections = [[heading, "", *(f"- {_plain(line)}" for line in lines)] for heading, lines in lists]
     return [section for section in sections if len(section) > 2]

@@ -75,6 +75,7 @@ def _operation(verdict: Verdict, sample: Sample, details: Details) -> View:
             "unsent": sample.unsent,
             "unanswered": sample.unanswered,
             "too_old": sample.too_old,
+            "enrolled_anew": sample.enrolled_anew,
             "repeated": sample.repeated,
             "over_voice_cap": sample.over_voice_cap,
             "pairs": sample.pairs.height,

@@ -1,6 +1,7 @@
 """Which pairs count as evidence, and whether they are enough.
 
-Distinct captures, answered in both lanes, young enough, and not too many of one voice; everything left out is counted.
+Distinct captures, answered in both lanes, young enough, spoken by voices as they are now, not too many of one voice;
+everything left out is counted.
 """
 
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ class Sample:
 
     operation: Operation
     pairs: pl.DataFrame  # the evidence
-    planned: int  # pairs of legs = unsent + unanswered + too_old + repeated + over_voice_cap + pairs
+    planned: int  # pairs of legs = unsent + unanswered + too_old + enrolled_anew + repeated + over_voice_cap + pairs
     unsent: int  # neither lane sent anything
     unanswered: int  # sent, without a final outcome of the provider's in both lanes
     too_old: int
+    enrolled_anew: int  # spoken by a voice that the candidate was given anew since
     repeated: int  # the same capture again: no new evidence (verdicts.md 2.3 J)
     over_voice_cap: int
     voices: int
@@ -59,28 +61,48 @@ def take_sample(pairs: pl.DataFrame, operation: Operation, stats: Stats, *, as_o
         stats: Age limit and cap for each voice.
         as_of: The end of the newest run, which age is counted back from.
     """
-    planned = pairs.filter(pl.col("operation") == operation.value)
+    planned = pairs.lazy().filter(pl.col("operation") == operation.value)
     sent_at = pl.coalesce("candidate_sent_at", "control_sent_at")
     is_complete = answered("control") & answered("candidate")
     is_young = (sent_at >= as_of - timedelta(days=stats.max_age_days)).fill_null(value=True)
-    sent, complete = planned.select(
-        (is_sent("control") | is_sent("candidate")).sum().alias("sent"), is_complete.sum().alias("complete")
-    ).row(0)
-    young = planned.lazy().filter(is_complete & is_young).with_columns(sent_at=sent_at).collect()
-    distinct = _first_of_each_capture(young)
+    asked = (pl.len().alias("asked"), (is_sent("control") | is_sent("candidate")).sum().alias("sent"))
+    planned_pairs, sent, complete = planned.select(*asked, is_complete.sum().alias("complete")).collect().row(0)
+    young = planned.filter(is_complete & is_young).with_columns(sent_at=sent_at).collect()
+    current = _as_enrolled_now(young)
+    distinct = _first_of_each_capture(current)
     capped = _up_to_each_voice(distinct, stats.voice_cap) if operation in _VOICED else distinct
     return Sample(
         operation=operation,
         pairs=capped,
-        planned=planned.height,
-        unsent=planned.height - sent,
+        planned=planned_pairs,
+        unsent=planned_pairs - sent,
         unanswered=sent - complete,
         too_old=complete - young.height,
-        repeated=young.height - distinct.height,
+        enrolled_anew=young.height - current.height,
+        repeated=current.height - distinct.height,
         over_voice_cap=distinct.height - capped.height,
         voices=capped["voice_id"].drop_nulls().n_unique(),
         days=capped["sent_at"].dt.date().drop_nulls().n_unique(),
     )
+
+
+def _as_enrolled_now(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Without what a voice said before it was enrolled anew: another voice by the same name proves nothing of this one.
+
+    The enrolment that spoke last counts. A failure may name none, so it belongs to the one of its time.
+    """
+    named = pairs.lazy().select("voice_id", "candidate_voice", "sent_at").drop_nulls()
+    used = (
+        named.group_by("voice_id", "candidate_voice")
+        .agg(began=pl.col("sent_at").min(), ended=pl.col("sent_at").max())
+        .collect()
+    )
+    if used["voice_id"].n_unique() == used.height:
+        return pairs
+    newest = used.sort("ended", "candidate_voice").group_by("voice_id").agg(pl.col("candidate_voice", "began").last())
+    joined = pairs.join(newest.rename({"candidate_voice": "newest"}), on="voice_id", how="left", maintain_order="left")
+    is_newest = (pl.col("candidate_voice") == pl.col("newest")).fill_null(pl.col("sent_at") >= pl.col("began"))
+    return joined.filter(pl.col("newest").is_null() | is_newest).drop("newest", "began")
 
 
 def _first_of_each_capture(pairs: pl.DataFrame) -> pl.DataFrame:

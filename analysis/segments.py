@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from analysis.evalues import log_e_fail, lower_bound, proof_at, upper_bound
-from analysis.findings import Evaluated, Scene
-from analysis.floor import with_repeats
+from analysis.findings import Evaluated
 from analysis.gates import Gate, PairedAny, PairedBand, PairedExceed
 from analysis.marks import Marks, condition_marks, is_relative, marks_of
+from analysis.scene import Scene
 from analysis.thresholds import Stats
 from analysis.units import amount, count
 from harness.judgement import Finding, Interval, Outcome
@@ -85,14 +85,14 @@ def judge_segments(scene: Scene, gates: Mapping[str, Gate], stats: Stats) -> Seg
 
 def _segments(scene: Scene, gates: Mapping[str, Gate], stats: Stats) -> list[Segment]:
     """Every segment that is large enough, for every gate."""
-    triples = with_repeats(scene.pairs, scene.noise_pairs) if scene.noise_pairs.height else None
+    triples = scene.triples if scene.noise_pairs.height else None
     plain: dict[str, Marks] = {}
     relative: dict[str, Marks] = {}
     for name, gate in gates.items():
         if triples is not None and isinstance(gate, PairedExceed | PairedBand | PairedAny) and is_relative(gate):
             ours, noise = condition_marks(gate, None), condition_marks(gate, None, candidate="repeat")
             relative[name] = Marks(ours.candidate, noise.candidate, ours.among & noise.among, ours.margin)
-        elif (marks := marks_of(gate, scene.pairs)) is not None:
+        elif (marks := marks_of(gate, scene.earliest)) is not None:
             plain[name] = marks
     found = _counted(scene.pairs, plain, stats)
     return found if triples is None else [*found, *_counted(triples, relative, stats)]

@@ -6,7 +6,7 @@ or the gates are blind. The smallest share that was caught is the sensitivity pr
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +14,10 @@ import polars as pl
 
 from analysis.clusters import means_of
 from analysis.evaluators import evaluate
-from analysis.findings import Scene
 from analysis.gates import ClusterMean, Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
 from analysis.marks import Conditions
 from analysis.pairs import OUTCOME_CLASSES, answered, heard
+from analysis.scene import Scene
 from analysis.shares import fewest_for
 from harness.judgement import Outcome
 from harness.speech import Operation
@@ -56,13 +56,13 @@ def self_test(scene: Scene, gates: Mapping[str, Gate]) -> SelfTest:
         return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=None, caught_from={})
     newest = noise.tail(_MOST_MOVED)
     twins = newest.with_columns(pl.col("^repeat_.*$").name.map(lambda name: name.replace("repeat_", "candidate_", 1)))
-    stage = scene._replace(pairs=twins, noise_pairs=newest)
+    stage = replace(scene, pairs=twins, noise_pairs=newest)
     fault = _moved(stage, tested)
     caught: dict[str, float] = {}
     if fault is None:
         usable = twins.filter(heard("control", "candidate")).tail(_MOST_PAIRS)
         repeats = newest.filter(heard("control", "repeat")).tail(_MOST_PAIRS)
-        caught, fault = _spoil_and_judge(stage._replace(pairs=usable, noise_pairs=repeats), tested)
+        caught, fault = _spoil_and_judge(replace(stage, pairs=usable, noise_pairs=repeats), tested)
     return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=fault, caught_from=caught)
 
 
@@ -105,7 +105,7 @@ def _is_too_small(gate: Gate, stage: Scene) -> bool:
 
 
 def _fails(name: str, gate: Gate, stage: Scene, share: float) -> bool:
-    spoilt = stage._replace(pairs=spoil(stage.pairs, gate, share))
+    spoilt = replace(stage, pairs=spoil(stage.pairs, gate, share))
     return evaluate(name, gate, spoilt).finding.outcome is Outcome.FAIL
 
 

@@ -12,17 +12,18 @@ import polars as pl
 
 from analysis import proofs
 from analysis.estimates import Tail
-from analysis.findings import Evaluated, Scene, conclude, unjudged
+from analysis.findings import Evaluated, conclude, unjudged
 from analysis.floor import floor_of
 from analysis.gates import TIMINGS, Condition, Gate, PairedAny, PairedBinary, PairedTail
-from analysis.marks import Conditions, condition_marks, control_p95_s, frozen_reference_s, is_relative
+from analysis.load import load_fault
+from analysis.marks import Conditions, condition_marks, control_p95_s, frozen_reference_s, is_about_time, is_relative
 from analysis.pairs import OUTCOME_CLASSES, count_pairs, ended_as, seconds, timed, unmeasured
+from analysis.scene import Scene
 from analysis.units import amount, count
 from harness.judgement import Outcome
 
 __all__ = ["fewest_for", "judge_conditions", "judge_outcomes", "judge_tail"]
 
-_ROUNDING: Final = 1e-9  # 1 - 0.95 is a little more than 0.05
 _SIDES: Final = ("control", "candidate")
 _COUNTED: Final = {"errors": "failures", "timeouts": "timeouts", "refusals": "refusals", "rate_limited": "rate limits"}
 
@@ -47,7 +48,7 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
     )
     counts = {"pairs": times.height, "left_out": scene.pairs.height - times.height}
     problem = _not_measured(name, gate, scene, gate.feature, among)
-    problem = problem or _slowed_by_us(name, gate, scene, gate.feature, most=1.0 - gate.quantile)
+    problem = problem or _slowed_by_us(name, gate, scene)
     if problem is not None:
         return problem
     fewest = fewest_for(gate.quantile)
@@ -58,7 +59,7 @@ def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
             name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts, forecast=needs
         )
     candidate_s = times["candidate"].to_numpy()
-    reference_s = frozen_reference_s(scene.pairs, gate.feature, gate.quantile)
+    reference_s = frozen_reference_s(scene.earliest, gate.feature, gate.quantile)
     tail = Tail(times["control"].to_numpy(), candidate_s, gate.quantile, reference_s=reference_s)
     claims = [proofs.prove_tail(tail, gate.quantile, gate.ratio_max, scene.bar)]
     if gate.abs_max_s is not None:
@@ -79,15 +80,15 @@ def judge_conditions(name: str, gate: Conditions, scene: Scene) -> Evaluated:
 
     A band, which measures the candidate by control, is judged against control's repeat where enough captures have one.
     """
-    p95_s = control_p95_s(gate, scene.pairs)
+    p95_s = control_p95_s(gate, scene.earliest) if is_about_time(gate) else None
     marks = condition_marks(gate, p95_s)
     feature = gate.conditions[0].feature
     problem = _not_measured(name, gate, scene, feature, marks.among)
-    problem = problem or _slowed_by_us(name, gate, scene, feature, most=gate.margin_pp / 100.0)
+    problem = problem or _slowed_by_us(name, gate, scene)
     if problem is not None:
         return problem
     counts = count_pairs(scene.pairs, marks.candidate, marks.control, among=marks.among)
-    floor = floor_of(gate, scene.pairs, scene.noise_pairs, p95_s, scene.bar)
+    floor = floor_of(gate, scene, p95_s)
     shown = {
         "left_out": scene.pairs.height - counts.pairs,
         "noise_pairs": floor.noise.pairs,  # control against itself: what no candidate can be better than
@@ -139,21 +140,10 @@ def _not_measured(name: str, gate: Gate, scene: Scene, feature: str, among: pl.E
     return unjudged(name, gate, scene.operation, outcome=Outcome.INVALID, why=why, counts=counts)
 
 
-def _slowed_by_us(name: str, gate: Gate, scene: Scene, feature: str, *, most: float) -> Evaluated | None:
-    """Open when our own limiter held back so many calls that time from being due says nothing of a provider.
-
-    Args:
-        name: The gate's name.
-        gate: Its rule.
-        scene: What it is judged on.
-        feature: What it looks at; time from sending is never ours.
-        most: Share of held back legs that cannot decide the gate.
-    """
-    if feature != "from_due_s" or scene.held_back_share <= most + _ROUNDING:
+def _slowed_by_us(name: str, gate: Gate, scene: Scene) -> Evaluated | None:
+    """Open when the gate looks at time that our own limiter decided, so that it says nothing of a provider."""
+    why = load_fault(gate, scene)
+    if why is None:
         return None
-    why = (
-        f"our own quota, budget or concurrency held back {100.0 * scene.held_back_share:.1f} % of the calls, so time "
-        "under load does not count; replay slower, or with a larger quota"
-    )
     counts = {"pairs": scene.pairs.height}
     return unjudged(name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts)

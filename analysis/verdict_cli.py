@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from analysis.attestation import attest, check
+from analysis.choosing import KINDS, LATEST, chosen_run
 from analysis.evidence import read_evidence
 from analysis.judge import Judgement, judge
 from analysis.junit import junit
@@ -21,7 +22,7 @@ from analysis.thresholds import Thresholds
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import StoreError, UsageError
-from harness.store.runs import Run, audio_store, find_run
+from harness.store.runs import Run, audio_store
 
 __all__ = ["verdict"]
 
@@ -34,6 +35,7 @@ _WIDTH = 110  # columns where there is no terminal to ask: a log, a pipe
     epilog="Example: cutover verdict latest --markdown",
 )
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
+@click.option("--kind", type=click.Choice(KINDS), help="What kind of run `latest` means [default: replay or demo].")
 @click.option("--thresholds", type=click.Path(path_type=Path), help="The thresholds file to judge by.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the verdict for machines; the same evidence, the same bytes."
@@ -55,6 +57,7 @@ def verdict(
     context: click.Context,
     /,
     runs: tuple[str, ...],
+    kind: str | None,
     thresholds: Path | None,
     as_json: bool,
     as_markdown: bool,
@@ -65,8 +68,9 @@ def verdict(
 ) -> None:
     """Judge one or several runs together: may we cut over?
 
-    RUN is a run id, `latest` (the default) or the path of a run. Without --thresholds a run that was judged before is
-    judged by the same file again; otherwise the file is data/thresholds.toml, or the setting `thresholds`.
+    RUN is a run id, the path of a run, or `latest` (the default): the newest replay that is sealed, not what the
+    gateway is writing, which --kind asks for. Without --thresholds a run that was judged before is judged by the same
+    file again; otherwise the file is data/thresholds.toml, or the setting `thresholds`.
     In a job of GitHub Actions the verdict is appended to its summary, too.
 
     Exit status: 0 go, 1 no-go, 2 wrong use, 3 inconclusive, 4 invalid. With --verify: 0 all the same, 4 not.
@@ -78,7 +82,7 @@ def verdict(
     settings = Settings.load()
     if verify is not None:
         context.exit(_verify(verify, settings, public_key))
-    found = [find_run(settings.home, name) for name in dict.fromkeys(runs or ("latest",))]
+    found = _found(settings.home, runs, kind)
     judgement = _judge(found, _rules(found, thresholds, settings))
     first = next(run for run in found if run.id == judgement.run_ids[0])
     keep(first, judgement, judged_at=SystemClock().now())
@@ -89,6 +93,15 @@ def verdict(
         _comment(view, settings, comment)
     click.echo(_next_command(judgement), err=True)
     context.exit(judgement.overall.decision.exit_status)
+
+
+def _found(home: Path, names: tuple[str, ...], kind: str | None) -> list[Run]:
+    chosen = [chosen_run(home, name, kind=kind) for name in dict.fromkeys(names or (LATEST,))]
+    for each in chosen:
+        if each.passed_over is not None:
+            newer = each.passed_over.id
+            click.echo(f"run {newer} is newer and not sealed; `cutover runs seal {newer}` does it", err=True)
+    return [each.run for each in chosen]
 
 
 def _verify(path: Path, settings: Settings, public_key: Path | None) -> int:

@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 
 from analysis.evalues import log_e_fail
-from analysis.findings import Evaluated, Scene, conclude
+from analysis.findings import Evaluated, conclude
 from analysis.gates import PerVoice
 from analysis.pairs import OUTCOME_CLASSES, ended_as, spoiled
 from analysis.proofs import Proof
+from analysis.scene import Scene
 from analysis.units import count
 from harness.judgement import Interval, Outcome
 
@@ -23,11 +24,14 @@ def judge_voices(name: str, gate: PerVoice, scene: Scene) -> Evaluated:
     failures = (*OUTCOME_CLASSES["errors"], *OUTCOME_CLASSES["refusals"])
     broken = {side: ended_as(side, failures) | spoiled(side) for side in ("candidate", "control")}
     voices = (
-        scene.pairs.filter(pl.col("voice_id").is_not_null())
+        scene.pairs.lazy()
+        .filter(pl.col("voice_id").is_not_null())
+        .select("voice_id", bad=broken["candidate"] & ~broken["control"])  # not group by group, which takes longer
         .group_by("voice_id")
-        .agg(pl.len().alias("pairs"), (broken["candidate"] & ~broken["control"]).sum().alias("bad"))
+        .agg(pl.len().alias("pairs"), pl.col("bad").sum())
         .filter(pl.col("pairs") >= gate.min_requests)
         .sort("voice_id")
+        .collect()
     )
     log_e = log_e_fail(voices["bad"].to_numpy(), 0, voices["pairs"].to_numpy(), gate.fail_share, floor=0.0)
     order = np.argsort(-log_e, kind="stable")

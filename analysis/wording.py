@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from analysis.report import View
 from analysis.units import amount, count, span
 
-__all__ = ["beside_words", "flips", "footnotes", "needs", "order_lines", "worst_lines"]
+__all__ = ["beside_lines", "beside_words", "flips", "footnotes", "needs", "order_lines", "worst_lines"]
 
 
 def needs(view: View) -> Iterator[str]:
@@ -64,6 +64,20 @@ def beside_words(finding: View) -> str:
     return "; ".join(parts)
 
 
+def beside_lines(view: View, *, passed: bool) -> Iterator[str]:
+    """The same for each gate on a line of its own.
+
+    Args:
+        view: What `view_of` made.
+        passed: Gates that passed have a line, too.
+    """
+    for operation in view["operations"]:
+        for finding in operation["findings"]:
+            said = beside_words(finding)
+            if said and (passed or finding["outcome"] != "pass"):
+                yield f"{operation['operation']} {finding['gate']}: {said}"
+
+
 def worst_lines(view: View, most: int) -> Iterator[str]:
     """The worst pairs of each operation that is no go, with what was wrong in them."""
     for operation in view["operations"]:
@@ -72,8 +86,9 @@ def worst_lines(view: View, most: int) -> Iterator[str]:
 
 
 def footnotes(view: View) -> Iterator[str]:
-    """Sensitivity, counts of all outcomes, rules and runs."""
+    """Sensitivity, voices that changed, counts of all outcomes, rules and runs."""
     yield from _self_test_lines(view)
+    yield from _voice_lines(view)
     yield from _ledger_lines(view)
     yield from _source_lines(view)
 
@@ -91,6 +106,17 @@ def _self_test_lines(view: View) -> Iterator[str]:
                 by_share.setdefault(share, []).append(gate)
             caught = "; ".join(f"{100 * share:g} % by {', '.join(by_share[share])}" for share in sorted(by_share))
             yield f"self-test {name}: {noise}, the repeat does not fail; planted defects are caught from {caught}"
+
+
+def _voice_lines(view: View) -> Iterator[str]:
+    """Evidence that a new enrolment has put an end to."""
+    for operation in view["operations"]:
+        anew = operation["sample"]["enrolled_anew"]
+        if anew:
+            yield (
+                f"voices {operation['operation']}: {count(anew, 'pair')} left out, spoken by voices that were enrolled "
+                "anew since: each begins its evidence anew"
+            )
 
 
 def _ledger_lines(view: View) -> Iterator[str]:

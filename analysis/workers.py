@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 
 __all__ = ["Answer", "WorkerPool", "cores"]
 
-_AHEAD: Final = 4  # items a worker is handed before it asks, so that it never waits for us
+_AHEAD: Final = 4  # items a worker is handed at most before it asks, so that it never waits for us
 _TRIES: Final = 2  # a worker can also be killed for what its neighbour did to the machine's memory
 _START_S: Final = 300.0  # the first start on a machine compiles librosa's functions: 7 to 30 s of CPU
 _READY: Final = "ready"
@@ -76,7 +76,8 @@ class WorkerPool:
                 while waiting and len(workers) < min(self._processes, len(waiting) + len(workers)):
                     workers.append(_Worker(self._context, self._function, self._clock))
                 for worker in workers:
-                    worker.take(waiting)
+                    # Near the end less is handed ahead: a worker with four items would keep the others waiting.
+                    worker.take(waiting, most=max(1, min(_AHEAD, len(waiting) // len(workers))))
                 self._wait(workers)
                 for worker in list(workers):
                     yield from worker.answers()
@@ -114,11 +115,11 @@ class _Worker:
         self._is_dead = False
         self._heard_s = clock.monotonic()
 
-    def take(self, waiting: deque[Hashable]) -> None:
-        """Hand it some of what is waiting."""
+    def take(self, waiting: deque[Hashable], *, most: int) -> None:
+        """Hand it some of what is waiting, so that it has up to `most` items."""
         if not self.in_hand and self._is_ready:
             self._heard_s = self._clock.monotonic()  # it was idle: its time begins now
-        while waiting and len(self.in_hand) < _AHEAD:
+        while waiting and len(self.in_hand) < most:
             item = waiting.popleft()
             self.in_hand.append(item)
             try:

@@ -8,6 +8,7 @@ import polars as pl
 
 from analysis.gates import Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
 from analysis.marks import marks_of
+from analysis.scene import Scene
 from harness.exchanges import OK
 
 __all__ = ["WorstPair", "worst_pairs"]
@@ -26,14 +27,14 @@ class WorstPair:
     reasons: tuple[str, ...]  # one for each gate
 
 
-def worst_pairs(pairs: pl.DataFrame, gates: Mapping[str, Gate]) -> tuple[WorstPair, ...]:
+def worst_pairs(scene: Scene, gates: Mapping[str, Gate]) -> tuple[WorstPair, ...]:
     """The pairs that count against the candidate at most gates, the slower one first among equals.
 
     Args:
-        pairs: The evidence of one operation.
+        scene: The evidence of one operation.
         gates: Those that judge it.
     """
-    marks = {name: marks_of(gate, pairs) for name, gate in gates.items() if gate.blocking}
+    marks = {name: marks_of(gate, scene.earliest) for name, gate in gates.items() if gate.blocking}
     spoilt = {
         name: each.among.fill_null(value=False) & each.candidate.fill_null(value=True) & ~each.control.fill_null(True)
         for name, each in marks.items()
@@ -43,14 +44,20 @@ def worst_pairs(pairs: pl.DataFrame, gates: Mapping[str, Gate]) -> tuple[WorstPa
         return ()
     flags = [expression.alias(f"bad_{name}") for name, expression in spoilt.items()]
     later = (pl.col("candidate_service_s") - pl.col("control_service_s")).fill_nan(None).fill_null(float("-inf"))
-    ranked = (
-        pairs.lazy()
-        .with_columns(flags)
-        .with_columns(bad_gates=pl.sum_horizontal(f"bad_{name}" for name in spoilt), later=later)
+    # Marks first and pairs then: to filter a million wide rows takes longer than to look at them.
+    found = (
+        scene.pairs.lazy()
+        .select(pl.row_index("place"), *flags)
+        .with_columns(bad_gates=pl.sum_horizontal(f"bad_{name}" for name in spoilt))
         .filter(pl.col("bad_gates") > 0)
+        .collect()
+    )
+    ranked = (
+        scene.pairs[found["place"]]
+        .hstack(found)
+        .with_columns(later=later)
         .sort("bad_gates", "later", "run_id", "capture_id", "repetition", descending=[True, True, False, False, False])
         .head(_MOST)
-        .collect()
     )
     return tuple(_worst(row, spoilt, gates) for row in ranked.iter_rows(named=True))
 

@@ -9,6 +9,11 @@ from harness.exchanges import Lane
 __all__ = ["share_lines", "spend_lines"]
 
 _FAINT = 0.5
+# Hours to 24, as the tables beside the charts have them; midnight shows its date.
+_CLOCK = (
+    "timeFormat(datum.value, seconds(datum.value) ? ':%S' : "
+    "hours(datum.value) || minutes(datum.value) ? '%H:%M' : '%d %b')"
+)
 _Layers = alt.LayerChart | alt.FacetChart
 
 
@@ -51,7 +56,7 @@ def _lines(frame: pl.DataFrame, y: str, axis: alt.Axis) -> alt.Chart:
         alt.Chart(known)
         .mark_line(strokeWidth=2, interpolate="step-after", point=alt.OverlayMarkDef(size=12))
         .encode(
-            x=alt.X("minute:T", title=None),
+            x=alt.X("minute:T", title=None, axis=alt.Axis(labelExpr=_CLOCK)),
             y=alt.Y(y, axis=axis, scale=alt.Scale(zero=True)),
             color=alt.Color("who:N", scale=scale, legend=None),
             tooltip=[alt.Tooltip("who:N", title="lane"), alt.Tooltip("minute:T", format="%H:%M"), y],

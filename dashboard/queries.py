@@ -4,7 +4,7 @@ Every read attaches the sealed file read-only to a database in memory and closes
 ever locked out. What is remembered belongs to one published state of the file: a file that was replaced is read again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 import streamlit as st
 
+from analysis.choosing import is_live
 from harness.errors import ErrorKind, StoreError
 from harness.store.database import open_db
 from harness.store.runs import Run, list_runs
@@ -30,6 +31,7 @@ __all__ = [
     "gates",
     "lanes",
     "languages",
+    "latest",
     "outcomes",
     "percentiles",
     "percentiles_by_length",
@@ -63,6 +65,15 @@ def sealed_runs(home: Path) -> list[Sealed]:
     """Every run under `home` that has a sealed file, newest first."""
     found = (_sealed(run) for run in reversed(list_runs(home)))
     return [sealed for sealed in found if sealed]
+
+
+def latest(runs: Sequence[Sealed]) -> Sealed:
+    """What `latest` means to a page as to `cutover verdict`: the newest replay; a live run where there is no other.
+
+    Args:
+        runs: At least one, newest first.
+    """
+    return next((each for each in runs if not is_live(Run(Path(each.database).parent))), runs[0])
 
 
 def _sealed(run: Run) -> Sealed | None:

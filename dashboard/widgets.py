@@ -61,7 +61,7 @@ def header(question: str) -> Sealed | None:
             label_visibility="collapsed",
             help="Choose a run by name to pin it in the address: a link to this page then always shows that run.",
         )
-    sealed = next((run for run in runs if run.run_id == name), runs[0])
+    sealed = next((run for run in runs if run.run_id == name), queries.latest(runs))
     facts = queries.facts(sealed)
     with heading:
         note(f"{facts['kind']} run of {when(facts['started_at'])} · {sealed.run_id}", "run")

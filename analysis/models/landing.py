@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from analysis.extractor import version_of
-from analysis.models.error_rate import error_rate
+from analysis.models.error_rate import CHINESE_NUMBERS, error_rate
 from analysis.models.optional import is_there
 from analysis.models.readiness import COUNTING
 from analysis.models.readings import latest_readings
 from analysis.models.scorers import ADVISORY
 from analysis.models.voiceprint import cosine, unpacked
 from harness.exchanges import OK
-from harness.store.journal import Journal, Record, read_journal
-from harness.store.ledger import Ledger
+from harness.store.journal import Journal, Record
+from harness.store.rows import captures_in
 from harness.store.runs import Run
 from harness.store.seal import seal
 
@@ -44,7 +44,7 @@ def land(run: Run) -> int:
         return 0
     readings = {(row["scorer"], row["audio_sha256"]): row for row in records if row["type"] == "reading"}
     references = {row["capture_id"]: row["audio_sha256"] for row in records if row["type"] == "reference"}
-    texts = {row["capture_id"]: row for row in Ledger.of(read_journal(run.journal).records).captures}
+    texts = {row["capture_id"]: row for row in captures_in(run.journal)}
     changed = _rewrite(run.features, ("audio_sha256",), lambda row: _of_sound(row, readings))
     changed += _rewrite(
         run.pair_features,
@@ -146,4 +146,6 @@ def _can_count() -> bool:
 def _counter() -> str:
     """Version of what counts errors: it can change while transcripts stay."""
     source = Path(__file__).with_name("error_rate.py").read_bytes()
-    return version_of([source], [f"{name}=={version(name)}" for name in COUNTING])
+    chinese = version(CHINESE_NUMBERS) if is_there(CHINESE_NUMBERS) else "absent"
+    libraries = [*(f"{name}=={version(name)}" for name in COUNTING), f"{CHINESE_NUMBERS}=={chinese}"]
+    return version_of([source], libraries)

@@ -26,13 +26,13 @@ from harness.errors import ErrorKind, StoreError, UndecodableAudio, UsageError  
 from harness.exchanges import OK  # noqa: E402
 from harness.store.blobs import BlobStore  # noqa: E402
 
-__all__ = ["Job", "Value", "read_blob"]
+__all__ = ["RATE_HZ", "Job", "Value", "read_blob", "read_sound"]
 
 # Scorer, folder of models, store's folder, the audio's SHA-256, its extension, its language.
 Job = tuple[str, str, str, str, str, str | None]
 Value = dict[str, Any]
 
-_RATE_HZ: Final = 16_000  # what all of them were trained at
+RATE_HZ: Final = 16_000  # what all of them were trained at
 
 
 def read_blob(job: Job) -> Value:
@@ -49,16 +49,25 @@ def read_blob(job: Job) -> Value:
     except StoreError as error:
         return {"lost": str(error)}
     try:
-        y = decode(data).mono_at(_RATE_HZ)
-        if find_activity(y, rate_hz=_RATE_HZ).active_s < MIN_SPEECH_S:
-            raise UndecodableAudio("the audio holds no speech", ErrorKind.EMPTY_AUDIO)
-        return {"outcome": OK, **_READERS[scorer](y, Path(models), language)}
+        return {"outcome": OK, **read_sound(scorer, decode(data).mono_at(RATE_HZ), Path(models), language)}
     except UndecodableAudio as error:
         return {"outcome": error.kind.value, "reason": str(error)}
     except UsageError as error:  # a library that does not load says nothing about the sound
         return {"failed": str(error)}
     except Exception as error:  # noqa: BLE001 - one audio that trips a model must not stop the others
         return {"outcome": ErrorKind.INTERNAL.value, "reason": f"{scorer} failed: {type(error).__name__}: {error}"}
+
+
+def read_sound(scorer: str, y: FloatArray, models: Path, language: str | None) -> Value:
+    """What one model says of mono samples at `RATE_HZ`.
+
+    Raises:
+        UndecodableAudio: There is no speech in them: no model was made to be asked about that.
+        UsageError: The model's library does not load here.
+    """
+    if find_activity(y, rate_hz=RATE_HZ).active_s < MIN_SPEECH_S:
+        raise UndecodableAudio("the audio holds no speech", ErrorKind.EMPTY_AUDIO)
+    return _READERS[scorer](y, models, language)
 
 
 def _voice(y: FloatArray, models: Path, language: str | None) -> Value:

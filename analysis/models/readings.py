@@ -27,10 +27,10 @@ from harness.config import Settings
 from harness.errors import ErrorKind, UsageError
 from harness.progress import ProgressReport
 from harness.store.journal import Journal, Record, read_journal
-from harness.store.ledger import Ledger
+from harness.store.rows import captures_in, received_in
 from harness.store.runs import Run, audio_store
 
-__all__ = ["ReadingReport", "Reference", "latest_readings", "read_sounds", "readings_of"]
+__all__ = ["ReadingReport", "Reference", "latest_readings", "read_sounds"]
 
 _READ: Final = "analysis.models.reading:read_blob"
 _DEADLINE_S: Final = 600.0  # of the longest audio, by Whisper, on a slow core
@@ -67,14 +67,9 @@ class _Sound(NamedTuple):
     language: str | None
 
 
-def readings_of(run: Run) -> Path:
-    """Where a run keeps what models said."""
-    return run.path / "readings.jsonl"
-
-
 def latest_readings(run: Run) -> list[Record]:
     """Every record in order; none when no model was ever asked."""
-    path = readings_of(run)
+    path = run.readings
     return read_journal(path).records if path.exists() else []
 
 
@@ -111,13 +106,12 @@ def read_sounds(
     remote = engine is Engine.ENDPOINT
     version = _version(scorer, settings, remote=remote)
     by_language = scorer.name == "intelligibility"
-    ledger = Ledger.of(read_journal(run.journal).records)
     wanted = (references or {}) if scorer.name == "similarity" else {}
     recordings = {
-        row["capture_id"]: wanted[row["capture_id"]] for row in ledger.captures if row["capture_id"] in wanted
+        row["capture_id"]: wanted[row["capture_id"]] for row in captures_in(run.journal) if row["capture_id"] in wanted
     }
-    sounds = list(dict.fromkeys(_sounds(ledger, settings, recordings, by_language=by_language)))
-    with Journal(readings_of(run), clock=clock) as journal:
+    sounds = list(dict.fromkeys(_sounds(run, settings, recordings, by_language=by_language)))
+    with Journal(run.readings, clock=clock) as journal:
         book = _Book(scorer, engine, version, sounds)
         book.recall(journal.records)
         _note_references(journal, recordings)
@@ -151,15 +145,14 @@ def _given_up(why: str | None) -> Record:
 
 
 def _sounds(
-    ledger: Ledger, settings: Settings, recordings: Mapping[str, Reference], *, by_language: bool
+    run: Run, settings: Settings, recordings: Mapping[str, Reference], *, by_language: bool
 ) -> Iterator[_Sound]:
     """Every sound of the run and every recording; for transcribers in the language it was asked for."""
-    languages = {row["capture_id"]: row["language"] for row in ledger.captures}
+    languages = {row["capture_id"]: row["language"] for row in captures_in(run.journal)}
     root = str(audio_store(settings.home).root)
-    for row in ledger.results.values():
-        if row.get("audio_sha256"):
-            language = languages.get(row["capture_id"]) if by_language else None
-            yield _Sound(root, row["audio_sha256"], row["audio_extension"], language)
+    for row in received_in(run.journal):
+        language = languages.get(row["capture_id"]) if by_language else None
+        yield _Sound(root, row["audio_sha256"], row["audio_extension"], language)
     for folder, sha256, extension in recordings.values():
         yield _Sound(str(folder), sha256, extension, None)
 

@@ -32,6 +32,7 @@ class Scorer:
     languages: str
     blind_spots: tuple[str, ...]
     is_advisory: bool  # too weak a witness to block anything
+    caution: str | None = None  # what to know before its libraries are installed
 
 
 _SOUND: Final = ("audio", "containers", "silence", "models/reading")
@@ -71,7 +72,7 @@ SCORERS: Final = MappingProxyType(
                     "its own floor of 2 to 25 % errors: only differences between two renderings of one text mean "
                     "anything",
                     "Japanese spelt in kanji or kana counts as different",
-                    "digits in Chinese are compared as they are written",
+                    "digits in Chinese are compared as they are written, unless cn2an is installed",
                     "hears words in noise that are not there",
                 ),
                 is_advisory=False,
@@ -107,6 +108,10 @@ SCORERS: Final = MappingProxyType(
                     "trained on codecs and enhancement, not on speech that was synthesised",
                 ),
                 is_advisory=True,
+                # A resolver left alone took torch 2.15 with torchaudio 2.11 from PyPI (November 2026), whose wheels
+                # for Linux bring CUDA, 423 MB for its linear algebra alone.
+                caution="torch and torchaudio must be of one release, which pip does not see to, and bring gigabytes "
+                "of CUDA on Linux: pip install 'torch==2.11.*' 'torchaudio==2.11.*' distillmos",
             ),
         )
     }

@@ -2,9 +2,9 @@ import pytest
 
 from analysis.descriptive import beside
 from analysis.evaluators import evaluate
-from analysis.findings import Scene
 from analysis.gates import ClusterMean, Gate, PairedBinary, PairedExceed, PairedTail, PerVoice, RatioOfTotals
 from analysis.intervals import Beside
+from analysis.scene import Scene
 from tests.frames import a_scene, mostly, some_pairs, times
 
 LOUDNESS = {"control": {"loudness_lufs": -20.0}, "candidate": {"loudness_lufs": times(400, seed=9)}}
@@ -58,7 +58,7 @@ def test_no_broken_voice_among_forty_leaves_room_for_about_three_in_forty() -> N
 def test_a_gate_that_measured_nothing_has_none() -> None:
     gate = PairedTail(kind="paired_tail", ratio_max=1.1, quantile=0.99)
 
-    assert of(gate, a_scene()._replace(pairs=some_pairs(399))) == ()
+    assert of(gate, a_scene(some_pairs(399))) == ()
 
 
 def test_it_does_not_depend_on_the_order_of_rows() -> None:

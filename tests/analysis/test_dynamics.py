@@ -42,6 +42,14 @@ def test_a_sound_cut_off_ends_at_its_level_and_one_that_dies_away_far_below() ->
     assert dynamics(a_tone(), fading).ending_db < -25.0
 
 
+def test_a_file_that_ends_in_a_sound_is_cut_off_and_one_that_ends_in_a_room_is_not() -> None:
+    room = a_noise(0.1, level_db=-75.0)
+
+    assert dynamics(room, a_tone(level_db=-20.0)).last_db == pytest.approx(0.0, abs=0.3)
+    assert dynamics(room, a_tone(level_db=-20.0), room).last_db == pytest.approx(-55.0, abs=1.5)
+    assert dynamics(room, a_tone(level_db=-20.0), a_silence(0.1)).last_db == -60.0
+
+
 @settings(max_examples=12, deadline=None)
 @given(gain_db=st.floats(-12, 6), pad_s=st.floats(0, 1))
 def test_neither_gain_nor_silence_around_it_moves_a_difference_of_levels(gain_db: float, pad_s: float) -> None:

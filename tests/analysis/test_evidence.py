@@ -7,6 +7,7 @@ import pytest
 from analysis.evidence import read_evidence
 from harness.errors import ErrorKind, StoreError
 from harness.exchanges import Cost, Exchange, Failure, Lane
+from harness.store.database import open_db
 from harness.store.journal import Journal
 from harness.store.runs import Run
 from harness.store.seal import seal
@@ -71,6 +72,31 @@ def test_a_run_tells_its_models_and_extractor(run: Run) -> None:
     }
     assert facts.extractors == {"extractor-1"}
     assert facts.started_at == NOON
+
+
+def test_the_voice_that_spoke_is_read_by_the_candidates_own_name(tmp_path: Path) -> None:
+    def enrolled(number: int, lane: Lane, exchange: Exchange) -> Exchange:
+        return replace(exchange, voice_id=f"qwen-voice-{number}") if lane is Lane.CANDIDATE and number else exchange
+
+    pairs = read_evidence([a_replayed_run(tmp_path, captures=3, answer=enrolled)], FEATURES).pairs
+
+    assert pairs.sort("capture_id")["candidate_voice"].to_list() == [None, "qwen-voice-1", "qwen-voice-2"]
+
+
+def test_a_run_tells_when_captures_were_due_and_an_old_one_does_not(tmp_path: Path) -> None:
+    run = a_replayed_run(tmp_path, captures=4)
+    with Journal(run.journal) as journal:
+        journal.append({"type": "pacing", "pacing": "AtOnce()", "at": NOON.isoformat()})
+        journal.sync()
+    seal(run)
+    told = read_evidence([run], FEATURES).runs[0].pacing
+
+    run.database.chmod(0o644)
+    with open_db(run.database, read_only=False) as database:
+        database.execute("ALTER TABLE run DROP COLUMN pacing")
+    untold = read_evidence([run], FEATURES).runs[0].pacing
+
+    assert (told, untold) == ("AtOnce()", None)
 
 
 def test_an_interrupted_run_shows_how_much_is_missing(tmp_path: Path) -> None:

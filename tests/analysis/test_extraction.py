@@ -1,8 +1,6 @@
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +22,7 @@ from harness.store.rows import capture_row, exchange_row
 from harness.store.runs import Run, audio_store
 from tests.analysis.sounds import a_file, a_silence, an_utterance
 from tests.builders import NOON, a_capture, a_leg, an_exchange
+from tests.killed import kill_when
 
 HAZARD = "tests.analysis.crashing:measure_or_crash"
 SLOW = "tests.analysis.hazards:measure_slowly"
@@ -168,11 +167,6 @@ def test_a_run_without_audio_is_sealed_all_the_same(tmp_path: Path) -> None:
     assert query(run, "SELECT outcome FROM exchanges") == [("overloaded",)]
 
 
-def wait_for(process: "subprocess.Popen[bytes]", condition: Callable[[], bool]) -> None:
-    while not condition():
-        assert process.poll() is None, "the extraction ended before it could be killed"
-
-
 def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path) -> None:
     run = slow_run(tmp_path, 200)
     script = (
@@ -188,9 +182,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path) -> None:
     )
     root = Path(__file__).parents[2]
     process = subprocess.Popen([sys.executable, "-c", script], cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
-    wait_for(process, lambda: run.features.exists() and run.features.stat().st_size > 0)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(process, lambda: run.features.exists() and run.features.stat().st_size > 0)
 
     report = extract(run, settings_for(tmp_path), quiet, measure=SLOW)
 

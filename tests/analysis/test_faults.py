@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from analysis.faults import failure_of_ours, fault_of, held_back, incomplete
+from analysis.faults import failure_of_ours, fault_of, incomplete
 from analysis.samples import take_sample
 from analysis.thresholds import Stats
 from harness.speech import Operation
@@ -61,10 +61,3 @@ def test_a_leg_sent_outside_its_run_shows_that_clocks_disagree() -> None:
     fault = fault_of(some_evidence(some_pairs(20), runs=(run,)))
 
     assert str(fault).startswith("run run-1: clocks disagree, 3 legs sent outside the run's own time")
-
-
-def test_the_run_that_made_most_of_its_calls_wait_counts() -> None:
-    runs = [a_run_fact(held_back_share=0.02), a_run_fact("run-2", held_back_share=0.4)]
-
-    assert held_back(runs) == 0.4
-    assert held_back([]) == 0.0

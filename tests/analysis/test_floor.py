@@ -56,12 +56,12 @@ def test_a_floor_that_may_be_below_the_limit_is_not_refused(bad: int) -> None:
 
 
 def test_only_captures_with_both_a_candidate_and_a_repeat_are_compared() -> None:
-    floor = floor_of(BAND, some_pairs(50), some_noise(80), None, BAR)
+    floor = floor_of(BAND, a_scene(some_pairs(50), noise=some_noise(80)), None)
 
     assert (floor.noise.pairs, floor.triples.pairs, floor.is_known) == (80, 50, False)
 
 
 def test_without_any_repeat_nothing_is_known() -> None:
-    floor = floor_of(BAND, some_pairs(50), some_noise(0), None, BAR)
+    floor = floor_of(BAND, a_scene(some_pairs(50), noise=some_noise(0)), None)
 
     assert (floor.triples.pairs, floor.is_known, floor.refusal(2.0, BAR)) == (0, False, None)

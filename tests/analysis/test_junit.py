@@ -1,7 +1,5 @@
-from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-import junitparser
 import pytest
 
 from analysis.judge import judge
@@ -10,40 +8,10 @@ from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.config import PROJECT
 from tests.frames import a_run_fact, mostly, some_evidence, some_pairs
+from tests.reports import junit_cases, junit_problems
 
 DEMO = Thresholds.load(PROJECT / "data" / "demo" / "thresholds.toml")
 ADVISORY = {"clipping"}
-
-
-class Rule(NamedTuple):
-    required: set[str]
-    optional: set[str]
-    children: set[str]
-
-
-# The part of the xunit2 schema that readers agree on: elements, their attributes and what may stand in them.
-SCHEMA = {
-    "testsuites": Rule({"tests"}, {"name", "failures", "errors", "time"}, {"testsuite"}),
-    "testsuite": Rule(
-        {"name", "tests", "failures", "errors", "skipped"},
-        {"time", "timestamp", "hostname"},
-        {"testcase", "properties"},
-    ),
-    "testcase": Rule({"name", "classname"}, {"time"}, {"failure", "error", "skipped"}),
-    "failure": Rule(set(), {"message", "type"}, set()),
-    "error": Rule(set(), {"message", "type"}, set()),
-    "skipped": Rule(set(), {"message", "type"}, set()),
-}
-
-
-def violations(element: ET.Element) -> list[str]:
-    rule = SCHEMA.get(element.tag)
-    if rule is None:
-        return [f"<{element.tag}> is unknown"]
-    found = [f"<{element.tag}> lacks {name}" for name in rule.required - set(element.attrib)]
-    found += [f"<{element.tag}> has {name}" for name in set(element.attrib) - rule.required - rule.optional]
-    found += [f"<{child.tag}> stands in <{element.tag}>" for child in element if child.tag not in rule.children]
-    return found + [problem for child in element for problem in violations(child)]
 
 
 def viewed(**candidate: object) -> View:
@@ -51,14 +19,7 @@ def viewed(**candidate: object) -> View:
 
 
 def read(view: View) -> dict[str, dict[str, tuple[str | None, str | None]]]:
-    """What a library makes of it: suite → case → what became of it and why."""
-    suites = junitparser.JUnitXml.fromstring(junit(view).encode())
-    return {
-        suite.name: {
-            case.name: (case.result[0]._tag, case.result[0].message) if case.result else (None, None) for case in suite
-        }
-        for suite in suites
-    }
+    return junit_cases(junit(view))
 
 
 WORLDS = {
@@ -84,12 +45,30 @@ def test_a_reader_finds_the_decision_and_every_gate(decision: str, element: str 
 
 @pytest.mark.parametrize("decision", sorted(WORLDS))
 def test_every_report_keeps_to_the_schema_and_its_totals_add_up(decision: str) -> None:
-    root = ET.fromstring(junit(viewed(**WORLDS[decision])))
+    document = junit(viewed(**WORLDS[decision]))
+    root = ET.fromstring(document)
 
-    assert violations(root) == []
+    assert junit_problems(document) == []
     assert int(root.attrib["tests"]) == sum(int(suite.attrib["tests"]) for suite in root)
     for suite in root:
         assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure"))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        pytest.param('time="0"', 'time="soon"', id="a time"),
+        pytest.param("<failure message", "<failed message", id="an element"),
+        pytest.param(' type="no-go"', "", id="a failure without its type"),
+        pytest.param('timestamp="', 'timestamp="in ', id="a time stamp"),
+        pytest.param('name="generate"', 'name="verdict"', id="two suites of one name"),
+    ],
+)
+def test_the_schema_finds_what_a_reader_would_stumble_on(right: str, wrong: str) -> None:
+    document = junit(viewed(**WORLDS["no-go"]))
+    assert right in document
+
+    assert junit_problems(document.replace(right, wrong)) != []
 
 
 def test_an_advisory_gate_fails_no_build() -> None:

@@ -12,6 +12,7 @@ from analysis.likeness import COLUMNS, MEASURED, compare, likeness_of
 from analysis.spectrum import N_MELS
 from harness.store.schema import TABLES
 from tests.analysis.sounds import a_file, a_noise, a_silence, a_tone, a_vowel, an_audio, an_utterance
+from tests.analysis.test_repeats import babble
 
 SPEECH = an_utterance(5)
 NAMES = {"run_id", "capture_id", "repetition", "lane", "extractor_version", "control_sha256", "other_sha256"}
@@ -33,7 +34,8 @@ def test_a_sound_is_like_itself_in_everything() -> None:
     row = likeness(SPEECH, SPEECH)
 
     assert row["identical"] is True
-    assert [row[column] for column in MEASURED] == pytest.approx([1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0], abs=1e-6)
+    alike = {column: 1.0 if column.endswith("_ratio") else 0.0 for column in MEASURED}
+    assert {column: row[column] for column in MEASURED} == pytest.approx(alike, abs=1e-6)
 
 
 @pytest.mark.parametrize("semitones", [-5.0, -1.0, 3.0])
@@ -52,6 +54,38 @@ def test_another_melody_is_no_shift() -> None:
 
     assert row["f0_shift_semitones"] == pytest.approx(0.0, abs=0.6)
     assert row["f0_contour_semitones"] > 1.5
+
+
+def test_half_the_melody_is_a_range_of_half() -> None:
+    lively = a_vowel(lambda t: 150.0 * 2 ** (2 * np.sin(7 * t) / 12), seconds=2.0)
+    dull = a_vowel(lambda t: 150.0 * 2 ** (np.sin(7 * t) / 12), seconds=2.0)
+
+    assert likeness(lively, dull)["melody_ratio"] == pytest.approx(0.5, abs=0.1)
+    assert likeness(dull, lively)["melody_ratio"] == pytest.approx(2.0, abs=0.4)
+
+
+def test_a_stretch_that_one_lacks_is_a_skip_of_its_length_and_a_changed_one_is_none() -> None:
+    words = babble(20, seed=5)
+    lacking = np.concatenate([words[:16_000], words[19_200:]])
+    changed = np.concatenate([words[:16_000], babble(20, seed=6)[16_000:20_800], words[20_800:]])
+
+    assert likeness(words, lacking)["longest_skip_s"] == pytest.approx(0.2, abs=0.05)
+    assert likeness(words, changed)["longest_skip_s"] < 0.1
+    assert likeness(words, changed)["mfcc_dtw_worst"] > 4 * likeness(words, changed)["mfcc_dtw_distance"]
+
+
+def test_what_is_cut_off_above_8_khz_is_treble_and_no_colour() -> None:
+    wide = a_noise(2.0, rate_hz=24_000)
+    spectrum = np.fft.rfft(wide)
+    hz = np.fft.rfftfreq(len(wide), 1 / 24_000)
+    cut = np.fft.irfft(np.where(hz > 9_000.0, 0.1, 1.0) * spectrum).astype(np.float32)
+
+    row = likeness_of(an_audio(wide, rate_hz=24_000), an_audio(cut, rate_hz=24_000))
+
+    kept = 9_000 / 12_000 + 0.01 * 3_000 / 12_000  # of the power, that shares are of: bands rise or fall against it
+    steps_db = [-10 * np.log10(kept)] * 2 + [-20 - 10 * np.log10(kept)] * 6
+    assert row["treble_difference_db"] == pytest.approx(np.sqrt(np.mean(np.square(steps_db))), abs=0.3)
+    assert row["spectral_difference_db"] < 0.5
 
 
 def test_ratios_are_of_the_other_by_control() -> None:
@@ -97,11 +131,11 @@ def test_which_of_the_two_is_control_turns_the_signs_and_nothing_else() -> None:
 
     there, back = likeness(one, other), likeness(other, one)
 
-    for ratio in ("duration_ratio", "speaking_rate_ratio"):
+    for ratio in ("duration_ratio", "speaking_rate_ratio", "melody_ratio"):
         assert there[ratio] * back[ratio] == pytest.approx(1.0)
     for difference in ("loudness_difference_lu", "f0_shift_semitones"):
         assert there[difference] == pytest.approx(-back[difference])
-    for distance in ("mfcc_dtw_distance", "spectral_difference_db"):
+    for distance in ("mfcc_dtw_distance", "spectral_difference_db", "mfcc_dtw_worst", "treble_difference_db"):
         assert there[distance] == pytest.approx(back[distance], rel=0.02)
 
 
@@ -127,4 +161,5 @@ def test_unvoiced_or_short_sound_lacks_what_it_cannot_have() -> None:
     row = likeness(a_tone(seconds=0.2), a_noise(0.2))
 
     assert row["outcome"] == "ok"
-    assert (row["loudness_difference_lu"], row["f0_shift_semitones"], row["f0_contour_semitones"]) == (None,) * 3
+    lacking = ("loudness_difference_lu", "f0_shift_semitones", "f0_contour_semitones", "melody_ratio")
+    assert [row[column] for column in lacking] == [None] * 4

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from analysis.gates import Condition, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail, PerVoice
-from analysis.marks import condition_marks, control_p95_s, frozen_reference_s, is_relative, marks_of
+from analysis.marks import condition_marks, control_p95_s, earliest_timed, frozen_reference_s, is_relative, marks_of
 from analysis.pairs import count_pairs
 from tests.builders import NOON
 from tests.frames import mostly, some_noise, some_pairs
@@ -49,7 +49,8 @@ def test_the_reference_of_a_timing_stays_when_later_pairs_come() -> None:
     late = late.with_columns(control_sent_at=NOON + timedelta(days=2))
 
     references = [
-        frozen_reference_s(frame, "service_s", 0.95) for frame in (early, early.vstack(late), late.vstack(early))
+        frozen_reference_s(earliest_timed(frame), "service_s", 0.95)
+        for frame in (early, early.vstack(late), late.vstack(early))
     ]
 
     assert references[0] == references[1] == references[2]

@@ -40,6 +40,8 @@ def test_the_list_says_of_every_model_what_it_tells_cannot_hear_and_lacks(
     assert "lacks      similarity has no weights here; `cutover models install similarity` gets them" in printed.out
     assert "lacks      naturalness needs torch, which is not installed; `pip install" in printed.out
     assert all(spot in printed.out for scorer in SCORERS.values() for spot in scorer.blind_spots)
+    assert printed.out.count("caution    ") == 1
+    assert "caution    torch and torchaudio must be of one release" in printed.out.partition("naturalness:")[2]
     assert "1 of 4 ready. Next: cutover extract latest --models background" in printed.err
 
 

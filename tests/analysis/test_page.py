@@ -1,16 +1,14 @@
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from analysis.judge import judge
 from analysis.page import page
 from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.config import PROJECT
+from tests.browsing import a_browser
 from tests.frames import mostly, some_evidence, some_pairs
 
 DEMO = Thresholds.load(PROJECT / "data" / "demo" / "thresholds.toml")
@@ -73,18 +71,9 @@ def test_a_verdict_without_operations_has_a_page() -> None:
 
 @pytest.mark.browser
 def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> None:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        reason = "no Chromium here: install Debian's `chromium`, or name one in the variable CHROMIUM"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
     (tmp_path / "verdict.html").write_text(page(viewed(**FLAKY), {}), encoding="utf-8")
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=path, args=["--headless", "--no-sandbox", "--disable-gpu"]
-        )
+    with a_browser() as chromium:
         shown = chromium.new_page()
         shown.on("console", lambda message: complaints.append(message.text))
         shown.on("pageerror", lambda error: complaints.append(str(error)))
@@ -94,7 +83,6 @@ def test_a_real_browser_shows_the_page_without_a_complaint(tmp_path: Path) -> No
         styled = heading.locator("span").evaluate("node => getComputedStyle(node).fontWeight")
         chart = shown.get_by_role("img").bounding_box()
         dot = shown.locator("svg circle").first.evaluate("node => getComputedStyle(node).fill")
-        chromium.close()
 
     assert complaints == []
     assert styled == "700"

@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 from io import StringIO
@@ -24,6 +23,7 @@ from harness.store.runs import Run, audio_store
 from harness.store.verify import problems
 from tests.analysis.sounds import a_file, an_utterance
 from tests.builders import NOON, a_capture, a_leg, an_exchange
+from tests.killed import kill_when
 
 SLOW, HAZARD = "tests.analysis.hazards:compare_slowly", "tests.analysis.hazards:compare_or_crash"
 Sounds = dict[Lane, str | None]
@@ -178,10 +178,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path: Path) -> None:
     )
     root = Path(__file__).parents[2]
     process = subprocess.Popen([sys.executable, "-c", script], cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
-    while not (run.pair_features.exists() and run.pair_features.stat().st_size > 0):
-        assert process.poll() is None, "the comparison ended before it could be killed"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(process, lambda: run.pair_features.exists() and run.pair_features.stat().st_size > 0)
 
     report = compare_pairs(run, settings_for(tmp_path), quiet, compare=SLOW)
 

@@ -1,7 +1,6 @@
 import io
 
 import polars as pl
-from markdown_it import MarkdownIt
 from rich.console import Console
 
 from analysis.judge import judge
@@ -10,6 +9,7 @@ from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
 from harness.config import PROJECT
 from tests.frames import mostly, some_evidence, some_noise, some_pairs, times
+from tests.reports import html_of
 
 DEMO = Thresholds.load(PROJECT / "data" / "demo" / "thresholds.toml", name="data/demo/thresholds.toml")
 FLAKY = {"outcome": mostly("ok", 400, overloaded=60), "cost_microusd": 1_000}
@@ -120,8 +120,25 @@ def test_a_reader_of_markdown_sees_a_table_and_no_mark_of_a_name() -> None:
     view = viewed(fine())
     view["reason"] = "voice <script>alert(1)</script> *anna*"
 
-    html = MarkdownIt("commonmark").enable("table").render(markdown(view))
+    html = html_of(markdown(view))
 
     assert html.startswith("<p><strong>GO</strong> voice &lt;script&gt;")
     assert html.count("<table>") == 1
     assert "<em>" not in html
+
+
+def test_a_screen_has_the_textbooks_intervals_of_what_did_not_pass_and_a_file_those_of_all() -> None:
+    view = viewed(some_pairs(candidate=FLAKY, control={"cost_microusd": 4_500}))
+
+    screen, file = " ".join(printed(view).split()), markdown(view)
+
+    assert "at one look, which never decides generate error_rate: difference of shares" in screen
+    assert "(Tango score, 95 %)" in screen
+    assert "latency_p95: ratio" not in screen
+    assert "At one look, which never decides:" in file
+    assert "- generate latency_p95: ratio of p95" in file
+    assert "(BCa over voices, 95 %)" in file
+
+
+def test_a_go_needs_no_second_opinion_on_a_screen() -> None:
+    assert "at one look" not in printed(viewed(fine()))

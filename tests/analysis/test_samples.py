@@ -17,7 +17,8 @@ def sampled(pairs: pl.DataFrame, *, operation: Operation = Operation.GENERATE, s
 
 
 def left_out(sample: Sample) -> int:
-    return sample.unsent + sample.unanswered + sample.too_old + sample.repeated + sample.over_voice_cap
+    asked = sample.unsent + sample.unanswered + sample.too_old
+    return asked + sample.enrolled_anew + sample.repeated + sample.over_voice_cap
 
 
 def test_answered_pairs_of_the_operation_are_the_evidence() -> None:
@@ -123,3 +124,61 @@ def test_generate_needs_no_number_of_voices() -> None:
     lacking = shortfall(sampled(pairs), STATS.model_copy(update={"min_days": 1}))
 
     assert lacking is None
+
+
+def enrolled(count: int, voice: str | None, **columns: object) -> pl.DataFrame:
+    """Pairs of one voice under the candidate's own name for it."""
+    return some_pairs(count, candidate={"voice": voice}, voice_id="anna", **columns)
+
+
+def later(pairs: pl.DataFrame, minutes: int) -> pl.DataFrame:
+    return pairs.with_columns(pl.col("^.*_sent_at$") + timedelta(minutes=minutes))
+
+
+class TestAVoiceThatWasEnrolledAnew:
+    OLD = enrolled(30, "qwen-anna-1")
+    NEW = later(enrolled(20, "qwen-anna-2", run_id="run-2", capture_id=[f"new-{index}" for index in range(20)]), 10)
+
+    def test_begins_its_evidence_anew(self) -> None:
+        sample = sampled(pl.concat([self.OLD, self.NEW]))
+
+        assert (sample.enrolled_anew, sample.pairs.height) == (30, 20)
+        assert set(sample.pairs["candidate_voice"]) == {"qwen-anna-2"}
+        assert left_out(sample) + sample.pairs.height == sample.planned == 50
+
+    def test_leaves_the_evidence_of_other_voices_alone(self) -> None:
+        others = some_pairs(40, capture_id=[f"other-{index}" for index in range(40)])
+
+        sample = sampled(pl.concat([self.OLD, self.NEW, others]))
+
+        assert (sample.enrolled_anew, sample.pairs.height) == (30, 60)
+
+    def test_is_judged_by_the_enrolment_that_spoke_last_even_if_another_spoke_in_between(self) -> None:
+        between = self.NEW.with_columns(pl.col("^.*_sent_at$") - timedelta(minutes=10))
+
+        sample = sampled(pl.concat([self.OLD, between]))
+
+        assert (sample.enrolled_anew, sample.pairs.height) == (20, 30)
+
+    def test_keeps_the_failures_of_its_own_time_though_they_name_no_voice(self) -> None:
+        failed = {"outcome": "overloaded", "voice": None}
+        before = later(some_pairs(5, voice_id="anna", candidate=failed, capture_id=list("abcde")), 5)
+        after = later(some_pairs(7, voice_id="anna", candidate=failed, capture_id=list("fghijkl")), 15)
+
+        sample = sampled(pl.concat([self.OLD, before, self.NEW, after]))
+
+        assert (sample.enrolled_anew, sample.pairs.height) == (35, 27)
+        assert sample.pairs["candidate_outcome"].cast(pl.String).value_counts().sort("count").rows() == [
+            ("overloaded", 7),
+            ("ok", 20),
+        ]
+
+    def test_does_not_depend_on_the_order_of_rows(self) -> None:
+        both = pl.concat([self.OLD, self.NEW])
+
+        assert sampled(both.reverse()).pairs.sort("capture_id").equals(sampled(both).pairs.sort("capture_id"))
+
+    def test_a_voice_made_anew_for_every_call_is_the_operation_itself(self) -> None:
+        made = some_pairs(30, operation="clone", voice_id="anna", candidate={"voice": None})
+
+        assert sampled(made, operation=Operation.CLONE).enrolled_anew == 0

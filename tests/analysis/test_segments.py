@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def test_looking_into_many_corners_of_a_candidate_at_its_limit_seldom_finds_anyt
         pairs = some_pairs(
             600, candidate={"outcome": outcomes}, voice_id=[f"voice-{index % 12}" for index in range(600)]
         )
-        scene = a_scene(pairs)._replace(bar=Bar(alpha=0.05, family=3))  # segments have all of alpha
+        scene = replace(a_scene(pairs), bar=Bar(alpha=0.05, family=3))  # segments have all of alpha
         vetoed += bool(judge_segments(scene, ERRORS, Stats()).vetoes)
 
     assert vetoed <= 10  # 5 %

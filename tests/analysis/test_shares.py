@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -256,19 +257,29 @@ class TestConditions:
         assert counts["candidate_only"] == 0
 
 
-class TestHeldBack:
-    def test_time_from_being_due_does_not_count_when_we_made_the_calls_wait_ourselves(self) -> None:
-        gate = PairedTail(kind="paired_tail", feature="from_due_s", quantile=0.95, ratio_max=1.1)
-        pairs = some_pairs(control={"from_due_s": times(400)}, candidate={"from_due_s": times(400)})
+class TestUnderLoad:
+    GATE = PairedTail(kind="paired_tail", feature="from_due_s", quantile=0.95, ratio_max=1.1)
 
-        held_back = judge_tail("load", gate, a_scene(pairs)._replace(held_back_share=0.06)).finding
-        punctual = judge_tail("load", gate, a_scene(pairs)._replace(held_back_share=0.05)).finding
+    @pytest.mark.parametrize("worse", [1.0, 9.0], ids=["as good", "much slower"])
+    def test_time_from_being_due_neither_passes_nor_fails_when_our_own_run_made_it(self, worse: float) -> None:
+        candidate = {"from_due_s": times(400, median_s=worse)}
+        pairs = some_pairs(control={"from_due_s": times(400)}, candidate=candidate)
 
-        assert held_back.outcome is Outcome.INCONCLUSIVE
-        assert "held back 6.0 % of the calls" in held_back.reason
-        assert "held back" not in punctual.reason
+        finding = judge_tail("load", self.GATE, replace(a_scene(pairs), held_back_share=0.06)).finding
+
+        assert finding.outcome is Outcome.INCONCLUSIVE
+        assert "held back 6.0 % of the calls" in finding.reason
+
+    def test_a_share_of_slow_calls_is_withheld_likewise(self) -> None:
+        gate = PairedExceed(kind="paired_exceed", feature="from_due_s", limit_of_control_p95=2.0, margin_pp=3.0)
+        pairs = some_pairs(control={"from_due_s": 1.0}, candidate={"from_due_s": 1.0})
+
+        finding = judge_conditions("load", gate, replace(a_scene(pairs), is_paced=False)).finding
+
+        assert finding.outcome is Outcome.INCONCLUSIVE
+        assert "as fast as our own quota allows" in finding.reason
 
     def test_time_from_sending_counts_all_the_same(self) -> None:
-        finding = judge_tail("speed", SLOW, a_scene()._replace(held_back_share=0.9)).finding
+        finding = judge_tail("speed", SLOW, replace(a_scene(), held_back_share=0.9, is_paced=False)).finding
 
         assert finding.outcome is Outcome.PASS

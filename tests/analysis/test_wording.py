@@ -1,7 +1,7 @@
 from analysis.judge import judge
 from analysis.report import View, view_of
 from analysis.thresholds import Thresholds
-from analysis.wording import beside_words, flips, footnotes, needs, order_lines, worst_lines
+from analysis.wording import beside_lines, beside_words, flips, footnotes, needs, order_lines, worst_lines
 from harness.config import PROJECT
 from tests.frames import mostly, some_evidence, some_pairs
 
@@ -71,3 +71,24 @@ def test_limits_that_changed_after_the_result_are_said() -> None:
         line.startswith("new epoch: these runs were judged by other limits before (abcdef012345)")
         for line in footnotes(view)
     )
+
+
+def test_every_gate_that_was_measured_has_a_line_at_one_look_or_only_those_that_did_not_pass() -> None:
+    view = viewed(outcome=mostly("ok", 400, overloaded=60))
+    measured = [finding for finding in view["operations"][0]["findings"] if finding["beside"]]
+
+    every, open_or_failed = (list(beside_lines(view, passed=passed)) for passed in (True, False))
+
+    assert len(every) == len(measured) > len(open_or_failed)
+    assert [line for line in open_or_failed if line.startswith("generate error_rate: difference of shares")]
+    assert not any("latency_p95" in line for line in open_or_failed)
+    assert any("generate latency_p95: ratio of p95" in line and "order statistics, 95 %" in line for line in every)
+
+
+def test_pairs_of_voices_that_were_enrolled_anew_are_told() -> None:
+    view = viewed()
+    assert not any("anew" in line for line in footnotes(view))
+
+    view["operations"][0]["sample"]["enrolled_anew"] = 12
+
+    assert any(line.startswith("voices generate: 12 pairs left out, spoken by voices that") for line in footnotes(view))

@@ -31,6 +31,14 @@ def test_a_worker_that_never_returns_is_ended_and_others_go_on() -> None:
     )
 
 
+def test_a_few_items_are_shared_among_the_workers() -> None:
+    pool = WorkerPool("tests.analysis.hazards:name_process", processes=2, deadline_s=30.0)
+
+    answers = list(pool.run([1, 2, 3, 4]))
+
+    assert len({answer.value for answer in answers}) == 2
+
+
 def test_nothing_to_do_starts_nothing() -> None:
     assert list(WorkerPool("no.such.module:function", processes=2, deadline_s=1.0).run([])) == []
 

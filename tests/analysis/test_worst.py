@@ -6,7 +6,7 @@ from analysis.thresholds import Thresholds
 from analysis.worst import worst_pairs
 from harness.config import PROJECT
 from harness.speech import Operation
-from tests.frames import mostly, some_pairs
+from tests.frames import a_scene, mostly, some_pairs
 
 GATES = Thresholds.load(PROJECT / "data" / "thresholds.toml").gates_for(Operation.GENERATE)
 CANDIDATE: dict[str, object] = {
@@ -18,7 +18,7 @@ CANDIDATE: dict[str, object] = {
 
 
 def test_the_pair_that_counts_against_most_gates_comes_first_with_what_was_wrong() -> None:
-    found = worst_pairs(some_pairs(50, candidate=CANDIDATE), GATES)
+    found = worst_pairs(a_scene(some_pairs(50, candidate=CANDIDATE)), GATES)
 
     assert [pair.capture_id for pair in found] == ["generate-1", "generate-3", "generate-2", "generate-0"]
     assert found[0].gates == ("latency_p95", "very_slow", "bad_audio")
@@ -31,18 +31,18 @@ def test_the_pair_that_counts_against_most_gates_comes_first_with_what_was_wrong
 def test_of_many_ten_are_shown_in_whatever_order_they_come() -> None:
     pairs = some_pairs(50, candidate={"outcome": "overloaded"})
 
-    found = worst_pairs(pairs, GATES)
+    found = worst_pairs(a_scene(pairs), GATES)
 
     assert len(found) == 10
-    assert found == worst_pairs(pairs.sample(fraction=1, shuffle=True, seed=2), GATES)
+    assert found == worst_pairs(a_scene(pairs.sample(fraction=1, shuffle=True, seed=2)), GATES)
 
 
 def test_pairs_in_which_control_was_as_bad_are_not_held_against_the_candidate() -> None:
     both = {"outcome": mostly("ok", 50, tls=9)}
 
-    assert worst_pairs(some_pairs(50, candidate=both, control=both), GATES) == ()
+    assert worst_pairs(a_scene(some_pairs(50, candidate=both, control=both)), GATES) == ()
 
 
 def test_without_pairs_or_gates_there_is_nothing(tmp_path: Path) -> None:
-    assert worst_pairs(some_pairs(0), GATES) == ()
-    assert worst_pairs(pl.DataFrame(), {}) == ()
+    assert worst_pairs(a_scene(some_pairs(0)), GATES) == ()
+    assert worst_pairs(a_scene(pl.DataFrame()), {}) == ()

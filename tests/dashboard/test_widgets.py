@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.widgets import LATEST, when
 from harness.judgement import Decision
+from harness.store.journal import Journal
 from tests.dashboard.a_run import a_run
 from tests.dashboard.conftest import Visit, words
 
@@ -25,6 +26,19 @@ def test_the_latest_run_is_shown_unless_another_is_asked_for(visit: Visit, two_r
 
     assert app.selectbox(key="run").options == [LATEST, NEW, OLD]
     assert NEW in words(app)
+
+
+def test_what_the_gateway_writes_is_not_the_latest_and_can_still_be_asked_for(visit: Visit, two_runs: Path) -> None:
+    live = a_run(two_runs, run_id="20261124T000000Z-live", captures=1, kind="shadow", judged=False)
+    live.journal.unlink()
+    with Journal(live.journal) as journal:
+        journal.append({"type": "plan", "kind": "shadow"})
+        journal.sync()
+
+    latest, asked = visit("verdict", home=two_runs), visit("verdict", home=two_runs, run=live.id)
+
+    assert f"· {NEW}" in words(latest)
+    assert f"· {live.id}" in words(asked)
 
 
 def test_the_address_can_pin_a_run(visit: Visit, two_runs: Path) -> None:

@@ -1,6 +1,8 @@
+import sys
+
 import pytest
 
-from analysis.models.error_rate import ErrorRate, error_rate, normalised
+from analysis.models.error_rate import CHINESE_NUMBERS, ErrorRate, error_rate, normalised
 
 pytest.importorskip("jiwer", reason="jiwer is not installed")
 pytest.importorskip("num2words", reason="num2words is not installed")
@@ -53,4 +55,30 @@ def test_where_nothing_was_asked_for_there_is_no_rate(asked: str) -> None:
 
 
 def test_a_number_in_a_language_that_the_library_does_not_know_stays_as_it_is_written() -> None:
+    assert normalised("25 გრადუსი", "ka") == "25 გრადუსი"
+
+
+def test_chinese_numbers_stay_as_they_are_written_where_their_library_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, CHINESE_NUMBERS, None)
+
     assert normalised("25 度", "zh") == "25 度"
+    assert normalised("2026年有两个", "zh") == "2026 年有两个"
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard"),
+    [
+        pytest.param("气温25度。", "气温二十五度", id="a number"),
+        pytest.param("一共1,200元", "一共一千二百元", id="with a thousands' comma"),
+        pytest.param("3.5公里", "三点五公里", id="a fraction"),
+        pytest.param("2026年", "二〇二六年", id="a year, digit by digit"),
+        pytest.param("有2个人", "有两个人", id="two has two signs"),
+        pytest.param("房间007", "房间零零七", id="leading noughts"),
+    ],
+)
+def test_chinese_digits_are_said_where_their_library_is_there(asked: str, heard: str) -> None:
+    pytest.importorskip(CHINESE_NUMBERS, reason="cn2an is not installed")
+
+    assert error_rate(asked, heard, "zh") == ErrorRate(0.0, "cer")

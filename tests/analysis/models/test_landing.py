@@ -6,7 +6,6 @@ import pytest
 
 from analysis.models import landing
 from analysis.models.landing import land
-from analysis.models.readings import readings_of
 from analysis.models.voiceprint import packed
 from harness.exchanges import Lane
 from harness.store.journal import Journal, read_journal
@@ -33,14 +32,14 @@ def a_measured_run(home: Path) -> Run:
 
 
 def say(run: Run, scorer: str, sha256: str, *, version: str = "v1", engine: str | None = None, **value: Any) -> None:
-    with Journal(readings_of(run)) as journal:
+    with Journal(run.readings) as journal:
         marks = {"scorer": scorer, "engine": engine or scorer, "version": version}
         row = {"type": "reading", **marks, "audio_sha256": sha256, "asked": "en", "outcome": "ok"}
         journal.append({**row, **value})
 
 
 def refer(run: Run) -> None:
-    with Journal(readings_of(run)) as journal:
+    with Journal(run.readings) as journal:
         journal.append({"type": "reference", "capture_id": "c1", "audio_sha256": REFERENCE})
 
 

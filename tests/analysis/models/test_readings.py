@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analysis.models import readings
-from analysis.models.readings import Reference, latest_readings, read_sounds, readings_of
+from analysis.models.readings import Reference, latest_readings, read_sounds
 from analysis.models.scorers import SCORERS
 from harness.clock import FakeClock
 from harness.config import ModelSettings, ReplaySettings, Settings
@@ -127,7 +127,7 @@ def test_a_server_needs_what_counts_errors(tmp_path: Path, monkeypatch: pytest.M
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     run = a_run(tmp_path, {"c1": two(1, 2)})
 
-    with Journal(readings_of(run)), pytest.raises(StoreError, match="another process is writing it"):
+    with Journal(run.readings), pytest.raises(StoreError, match="another process is writing it"):
         read_sounds(run, settings_for(tmp_path), SCORERS["background"], quiet, read=READ)
 
 
@@ -155,7 +155,7 @@ def test_after_a_kill_the_same_command_goes_on(tmp_path: Path) -> None:
         [sys.executable, str(script), str(tmp_path), run.id], env={**os.environ, "PYTHONPATH": str(Path.cwd())}
     )
     until_s = time.monotonic() + 60
-    while time.monotonic() < until_s and not (readings_of(run).exists() and readings_of(run).stat().st_size > 4000):
+    while time.monotonic() < until_s and not (run.readings.exists() and run.readings.stat().st_size > 4000):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -3,11 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from analysis.evidence import read_evidence
+from analysis.judge import judge
+from analysis.records import keep
 from dashboard.palette import DECISIONS
 from harness.judgement import Decision
 from harness.store.database import open_db
+from tests.builders import NOON
 from tests.dashboard.a_run import a_run
 from tests.dashboard.conftest import Visit, words
+from tests.frames import thresholds_of
+from tests.replayed import a_replayed_run
 
 
 @pytest.mark.parametrize("decision", Decision)
@@ -71,6 +77,23 @@ def test_every_gate_is_listed_the_worst_first(visit: Visit, tmp_path: Path) -> N
         "about 400 more pairs",
     ]
     assert gates.iloc[-1]["votes"] == "advisory"
+
+
+def test_what_the_judge_forecasts_in_pairs_dollars_and_nights_stands_beside_its_gate(
+    visit: Visit, tmp_path: Path
+) -> None:
+    rules = thresholds_of(
+        tmp_path, '[gate.errors]\nkind = "paired_binary"\nmargin_pp = 25.0\n', stats="min_pairs = 400\nmin_days = 2"
+    )
+    run = a_replayed_run(tmp_path, captures=60)
+    keep(run, judge(read_evidence([run], rules.features), rules), judged_at=NOON)
+
+    app = visit("verdict", home=tmp_path)
+
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert row["still needed"].startswith("needs 340 more pairs and 1 more day ($")
+    assert row["still needed"].endswith(" nights at the present price and pace)")
+    assert any(text.value.endswith(row["still needed"]) for text in app.text)
 
 
 def test_a_verdict_without_any_operation_is_still_shown(visit: Visit, tmp_path: Path) -> None:
