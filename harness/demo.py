@@ -6,21 +6,19 @@ command is printed before it runs. Interrupted at any time, the same demo goes o
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import click
 
+from harness import processes
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import HarnessError
-from harness.processes import END_WITH_PARENT
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
 from harness.store.runs import Run, list_runs
@@ -32,6 +30,7 @@ THRESHOLDS: Final = PROJECT / "data" / "demo" / "thresholds.toml"
 BUDGET_USD: Final = "2000"  # of stand-in money: a bound that is never reached
 REPEAT_SHARE: Final = "0.3"  # so that every operation has the 100 noise pairs that the judge's self-test wants
 STANDIN_START_S: Final = 30.0
+_SIGNALLED, _INTERRUPTED = 128, 130  # exit statuses: above the first a signal ended the command; a Ctrl-C is the second
 
 
 @click.command(epilog="Example: cutover demo --scenario slow --no-dashboard")
@@ -70,7 +69,7 @@ def demo(scenario: str, seed: int, limit: int | None, time_scale: float, dashboa
         arguments = ["replay", str(CAPTURES), "--seed", str(seed), "--label", f"demo={name}"]
         arguments += ["--repeat-share", REPEAT_SHARE]
         arguments += ["--limit", str(limit)] if limit else []
-        plan = json.loads(_captured([*arguments, "--json"], environment))
+        plan = json.loads(_said([*arguments, "--json"], environment))
         live = ["--kind", "demo", "--live", "--budget", BUDGET_USD, "--confirm", plan["confirm"]]
         status = _run([*arguments, *live], environment)
         if status:
@@ -133,7 +132,14 @@ def _environment(name: str, addresses: Mapping[str, Mapping[str, str]], time_sca
 def _standin(provider: str, options: list[str]) -> Iterator[dict[str, str]]:
     """A stand-in in a process of its own; yields its addresses, ends it at the end."""
     command = ["emulate", provider, "--port", "0", "--until-stdin-closes", "--json", *options]
-    process = _start(command, os.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(  # noqa: S603 - our own program, its arguments not from outside
+        [sys.executable, "-m", "harness.cli", *command],
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=processes.END_WITH_PARENT,
+    )
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
@@ -159,48 +165,24 @@ class _StandInFailed(HarnessError):
         self.exit_status = exit_status
 
 
-def _captured(arguments: list[str], environment: Mapping[str, str]) -> str:
+def _said(arguments: list[str], environment: Mapping[str, str]) -> str:
     """What a command prints on stdout.
 
     Raises:
         HarnessError: It failed; it has said why on stderr.
     """
-    process = _start(arguments, environment, stdout=subprocess.PIPE)
-    output, _ = process.communicate()
-    if process.returncode:
+    ended = processes.said(arguments, environment)
+    if ended.status:
         error = HarnessError(f"cutover {arguments[0]} failed (see above)")
-        error.exit_status = process.returncode
+        error.exit_status = ended.status
         raise error
-    return str(output)
+    return ended.output
 
 
 def _run(arguments: list[str], environment: Mapping[str, str]) -> int:
-    """Run one command as a person would and return its exit status; signals are passed on to it."""
-    click.echo(f"\n$ cutover {' '.join(arguments)}", err=True)
-    process = _start(arguments, environment)
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(number)
-
-    earlier = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        status = process.wait()
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-    if status < 0:
+    """Run one command as a person would and return its exit status."""
+    status = processes.show(arguments, environment).status
+    if status > _SIGNALLED and status != _INTERRUPTED:
         click.echo("cutover: the command was killed; the same demo goes on from here", err=True)
         return HarnessError.exit_status
     return status
-
-
-def _start(arguments: list[str], environment: Mapping[str, str], **pipes: Any) -> "subprocess.Popen[str]":
-    """A command in a session of its own, so that a Ctrl-C reaches it once, through us; it ends when we do."""
-    return subprocess.Popen(  # noqa: S603 - our own program, its arguments not from outside
-        [sys.executable, "-m", "harness.cli", *arguments],
-        env=dict(environment),
-        text=True,
-        start_new_session=True,
-        preexec_fn=END_WITH_PARENT,
-        **pipes,
-    )

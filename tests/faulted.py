@@ -26,6 +26,7 @@ from harness.providers.voices import VoiceRegistry
 from harness.speech import SpeechRequest
 from harness.store.blobs import BlobStore
 from tests.builders import a_request, a_voice
+from tests.canaries import QWEN_KEY
 from tests.harness.providers.stubs import PRICES, Till
 
 __all__ = [
@@ -138,7 +139,7 @@ def open_provider(
         return ModalProvider(
             mine, prices=prices, references=references, allow_hosts=allowed, clock=clock, random=Random(1)
         )
-    theirs = QwenSettings(**{"base_url": base_url, "api_key": SecretStr("sk-test"), "account": "acme"} | settings)
+    theirs = QwenSettings(**{"base_url": base_url, "api_key": SecretStr(QWEN_KEY), "account": "acme"} | settings)
     return QwenProvider(
         theirs,
         prices=prices,

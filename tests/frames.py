@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from analysis.evidence import Evidence, RunFacts
-from analysis.findings import Scene
 from analysis.proofs import Bar
+from analysis.scene import Scene
 from analysis.thresholds import Thresholds
 from harness.speech import Operation
 from tests.builders import NOON
@@ -23,6 +23,7 @@ _SIDE: dict[str, Column] = {
     "attempts": 1,
     "audio_outcome": "ok",
     "sent_at": None,
+    "voice": "a-voice",
     "service_s": 1.0,
     "first_byte_s": 0.5,
     "cost_microusd": 1_000,
@@ -37,8 +38,10 @@ _TYPES = {
     "attempts": pl.Int32,
     "audio_outcome": pl.Categorical,
     "sent_at": pl.Datetime("us", "UTC"),
+    "voice": pl.Categorical,
     "cost_microusd": pl.Int64,
 }
+_WORDS = ["run_id", "operation", "cluster", "voice_id", "language", "segment"]
 _NUMBERS = ("repetition", "billed_chars", "text_chars")
 
 
@@ -96,7 +99,7 @@ def _frame(count: int, sides: Mapping[str, Mapping[str, Column]], columns: Mappi
         }
         for name, value in {**usual, **changes}.items():
             data[f"{side}_{name}"] = _series(f"{side}_{name}", value, count, _TYPES.get(name, pl.Float64))
-    return pl.DataFrame(data)
+    return pl.DataFrame(data).with_columns(pl.col(_WORDS).cast(pl.Categorical))  # as it is read
 
 
 def _series(name: str, value: Column, count: int, dtype: Any) -> pl.Series:

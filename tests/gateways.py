@@ -32,10 +32,11 @@ from harness.rollout.stage import Rollout, Stage, Standing
 from harness.rollout.state_file import StateFile
 from harness.sections import OwnQuotaSettings
 from harness.speech import Operation
+from tests.canaries import ADMIN_TOKEN, QWEN_KEY
 
 __all__ = ["TOKEN", "World", "a_rollout", "begin_rollout", "flags_text", "running_gateway"]
 
-TOKEN = "administration"
+TOKEN = ADMIN_TOKEN
 PLENTY = LimitSettings(requests_per_minute=1e9, chars_per_minute=1e12, voices_per_day=1e9)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -156,7 +157,7 @@ def _settings(
         qwen=QwenSettings(
             **{
                 "base_url": at_qwen.base_url,
-                "api_key": SecretStr("sk-stand-in"),
+                "api_key": SecretStr(QWEN_KEY),
                 "allow_voice_creation": True,
                 "quota": QuotaSettings(**fast),
                 **(qwen or {}),

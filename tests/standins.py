@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.canaries import QWEN_KEY
+
 __all__ = ["cutover", "meter", "running_standins"]
 
 
@@ -25,7 +27,7 @@ def running_standins(home: Path, *options: str) -> Iterator[dict[str, str]]:
             "CUTOVER_HOME": str(home),
             "CUTOVER_ALLOW_HOSTS": ",".join(url.removeprefix("http://") for url in urls),
             "CUTOVER_QWEN__BASE_URL": addresses["qwen"]["base_url"],
-            "CUTOVER_QWEN__API_KEY": "sk-stand-in",
+            "CUTOVER_QWEN__API_KEY": QWEN_KEY,
             "CUTOVER_QWEN__ALLOW_VOICE_CREATION": "1",
             "CUTOVER_QWEN__QUOTA__PER_MINUTE": "100000",
             "CUTOVER_QWEN__QUOTA__PER_SECOND": "1000",

@@ -12,9 +12,12 @@ import pytest
 from harness.exchanges import Exchange, Lane
 from harness.providers.base import Admission, AudioSink, Deadline, PaidCall
 from harness.speech import SpeechRequest
-from harness.store.ledger import HELD_BACK_SHARE, Ledger
+from harness.store.balance import HELD_BACK_SHARE, Balance
+from harness.store.runs import Run
+from harness.store.seal import seal
 from replay.pacing import Constant
-from replay.timeliness import timeliness
+from replay.sealed import pairs_of
+from replay.timeliness import Timeliness, timeliness
 from tests.builders import a_capture, a_request, an_exchange
 from tests.live_runs import live_run
 from tests.scripted import ScriptedProvider
@@ -46,7 +49,7 @@ class StallingProvider(ScriptedProvider):
         return an_exchange(provider=self.name, service_s=self._clock.monotonic() - began_s)
 
 
-async def stalled_run(home: Path, *, concurrency: int) -> Ledger:
+async def stalled_run(home: Path, *, concurrency: int) -> Balance:
     clock = VirtualClock()
     captures = [a_capture(f"c{number}", request=a_request(f"text {number}")) for number in range(1_000)]
     lanes = {
@@ -55,16 +58,22 @@ async def stalled_run(home: Path, *, concurrency: int) -> Ledger:
     return await live_run(home, captures, lanes, clock=clock, concurrency=concurrency, pacing=Constant(100.0))
 
 
+def measured(home: Path) -> Timeliness:
+    run = Run(home / "runs" / "r")
+    seal(run)
+    return timeliness(pairs_of(run.database))
+
+
 @pytest.mark.parametrize("concurrency", [8, 64, 1_000])
 def test_a_stall_of_three_seconds_is_reported_as_three_seconds_at_any_concurrency(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: int
 ) -> None:
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: None)  # no crash is tested here, and time is virtual
 
-    ledger = run_in_virtual_time(stalled_run(tmp_path, concurrency=concurrency))
+    balance = run_in_virtual_time(stalled_run(tmp_path, concurrency=concurrency))
 
-    found = timeliness(ledger.pairs())
-    assert ledger.outcomes() == {"control": {"ok": 1_000}, "candidate": {"ok": 1_000}}
+    found = measured(tmp_path)
+    assert balance.outcomes() == {"control": {"ok": 1_000}, "candidate": {"ok": 1_000}}
     for lane in ("control", "candidate"):
         assert found.latencies[lane].from_due_p99_s == pytest.approx(3.0, abs=0.15)
     assert found.start_gap.together_share == 1.0
@@ -75,10 +84,10 @@ def test_what_a_small_cap_hides_from_the_service_time_is_called_slowed_by_us(
 ) -> None:
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: None)
 
-    ledger = run_in_virtual_time(stalled_run(tmp_path, concurrency=8))
+    balance = run_in_virtual_time(stalled_run(tmp_path, concurrency=8))
 
-    service_p99_s, from_due_p99_s = timeliness(ledger.pairs()).latencies["candidate"]
+    service_p99_s, from_due_p99_s = measured(tmp_path).latencies["candidate"]
     assert service_p99_s is not None
     assert service_p99_s < 0.1 < (from_due_p99_s or 0.0)
-    assert (ledger.held_back_share or 0.0) > HELD_BACK_SHARE
-    assert ledger.pacing["max_s"] > 2.5
+    assert (balance.held_back_share or 0.0) > HELD_BACK_SHARE
+    assert balance.pacing["max_s"] > 2.5

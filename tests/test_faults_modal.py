@@ -93,7 +93,7 @@ async def test_a_fault_is_one_outcome_a_number_of_attempts_and_a_cost(case: Case
     for amount, expected in zip(bench.till.amounts, case.booked or bench.till.amounts, strict=True):
         assert amount == expected if expected != PAID else amount is not None
     assert isinstance(provider, ModalProvider)
-    assert exchange.outcome != "ok" or (provider._gpu_microusd(gpu_s) or 0) <= bench.booked() + 2
+    assert exchange.outcome != "ok" or (provider._rate.microusd(gpu_s) or 0) <= bench.booked() + 2
     assert case.waits_s is None or case.waits_s[0] <= waited_s <= case.waits_s[1]
     assert not isinstance(exchange.result, Failure) or case.detail in exchange.result.detail
 

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from harness.cli import COMMANDS
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("harness", "replay", "analysis", "dashboard")
@@ -84,3 +85,7 @@ def test_every_direct_dependency_is_named_with_its_reason() -> None:
     documented = (ROOT / "docs" / "dependencies.md").read_text()
 
     assert [name for name in (re.split(r"[><=;\[ ]", r)[0] for r in wanted) if f"| {name} |" not in documented] == []
+
+
+def test_the_files_that_begin_first_exist() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []

@@ -20,8 +20,13 @@ from analysis.shares import fewest_for
 from analysis.thresholds import MAX_BLOCKING_GATES, Thresholds
 from harness.config import PROJECT
 from harness.rollout import requirements
+from harness.rollout.evidence import Drill
+from harness.rollout.retirement import STEPS
 from harness.rollout.stage import NEXT, Stage
 from harness.speech import Operation
+from harness.store.balance import HELD_BACK_SHARE
+from tests.harness.rollout.a_rollout import NOON
+from tests.harness.rollout.test_retirement import flags, left, rollouts
 
 PAGE = (PROJECT / "docs" / "policy.md").read_text()
 WORDS = " ".join(PAGE.split())  # as they read, wherever a line ends
@@ -101,6 +106,7 @@ def test_how_much_evidence_is_enough_is_the_files() -> None:
         f"wrong pass of {100 * stats.alpha:g} % a gate",
         f"at most {MAX_BLOCKING_GATES} gates an operation may block",
         f"a p99 below {fewest_for(0.99)} pairs",
+        f"our own limits held back at most {100 * HELD_BACK_SHARE:g} % of the calls",
     ):
         assert sentence in WORDS
 
@@ -114,6 +120,45 @@ def test_what_a_canary_and_a_farewell_need_is_the_rollouts() -> None:
         f"{100 * requirements.MIN_FALLBACK:g} % of fallbacks succeeded",
     ):
         assert sentence in WORDS
+
+
+# What the page says the command looks at, and how each is missing.
+FAREWELL: dict[str, dict[str, object]] = {
+    "every operation is at 100 % and running": {"rollouts": rollouts(Stage.C50)},
+    f"{requirements.QUIET_DAYS.days} days at 100 % without a trip": {
+        "rollouts": rollouts(tripped_at=NOON - requirements.QUIET_DAYS + timedelta(hours=1))
+    },
+    f"a load drill on legacy of the last {requirements.LOAD_DRILL_AGE.days} days has passed": {
+        "load_drill": Drill(at=NOON - requirements.LOAD_DRILL_AGE - timedelta(hours=1), passed=True, detail="")
+    },
+    "no caller was answered by legacy in those days": {"answered_by_legacy": {Operation.DESIGN: 1}},
+    "every voice in use exists at Qwen": {"voices_without_qwen": ("voice-1",)},
+    "every flag says qwen, copies nothing to legacy": {"flags": flags(shadow_bp=1)},
+}
+
+
+def conditions(heading: str) -> list[str]:
+    """The list that follows a sentence of the page."""
+    listed = PAGE.split(heading)[1].split("\n\n")[1]
+    return [line.removeprefix("- ") for line in listed.splitlines() if line.startswith("- ")]
+
+
+def test_the_command_looks_at_each_condition_of_a_farewell_and_at_no_other() -> None:
+    listed = conditions("names\nwhat is missing:")
+
+    assert left() == []
+    assert len(listed) == len(FAREWELL)
+    for said, (condition, missing) in zip(listed, FAREWELL.items(), strict=True):
+        assert said.startswith(condition)
+        assert left(**missing), condition
+
+
+def test_what_no_command_looks_at_is_left_to_whoever_approves() -> None:
+    consent, verdict = conditions("answers for them:")
+
+    assert consent.startswith("the consent of every voice's owner names Qwen")
+    assert f"a go and less than {THRESHOLDS.stats.max_age_days} days old" in verdict
+    assert any("--approved-by NAME" in step for step in STEPS)
 
 
 def test_the_order_of_operations_is_the_one_that_reports_recommend() -> None:

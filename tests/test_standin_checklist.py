@@ -198,6 +198,7 @@ HELD: dict[str, dict[str, list[str]]] = {
             "test_noise_has_the_level_that_was_asked_for",
             "test_silence_comes_first_and_a_cut_comes_last",
             "test_both_stand_ins_turn_every_voice",
+            "test_every_knob_turns_speech_however_it_is_handed_over",
         ]
     },
     "both: state is reset on request": {

@@ -12,6 +12,7 @@ from harness.clock import SystemClock
 from harness.config import PROJECT, ModalSettings, QwenSettings, Settings
 from harness.doctor import check_live, check_settings, smoke
 from harness.emulators.server import ModalOptions, QwenOptions, running_modal, running_qwen
+from tests.canaries import MODAL_KEY, MODAL_SECRET, QWEN_KEY
 
 PAGE = PROJECT / "docs" / "unconfirmed.md"
 NOTHING = "–"
@@ -66,12 +67,15 @@ def test_every_setting_exists_with_the_default_in_force(item: Item) -> None:
 
 async def test_every_check_is_made(tmp_path: Path) -> None:
     clock = SystemClock()
-    async with running_qwen(QwenOptions()) as qwen, running_modal(ModalOptions(key="wk-1", secret="ws-1")) as modal:
+    async with (
+        running_qwen(QwenOptions()) as qwen,
+        running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET)) as modal,
+    ):
         urls = (qwen.base_url, qwen.audio_url or "", modal.base_url)
         settings = Settings(
             home=tmp_path,
-            qwen=QwenSettings(base_url=qwen.base_url, api_key=SecretStr("sk-stand-in")),
-            modal=ModalSettings(base_url=modal.base_url, key=SecretStr("wk-1"), secret=SecretStr("ws-1")),
+            qwen=QwenSettings(base_url=qwen.base_url, api_key=SecretStr(QWEN_KEY)),
+            modal=ModalSettings(base_url=modal.base_url, key=SecretStr(MODAL_KEY), secret=SecretStr(MODAL_SECRET)),
             allow_hosts=frozenset(url.removeprefix("http://") for url in urls),
         )
         made = list(check_settings(settings, today=date(2026, 11, 23)))

@@ -22,6 +22,7 @@ from harness.emulators.server import running_qwen
 from harness.gateway.caller_file import add_key
 from harness.rollout.stage import Stage
 from harness.speech import Operation
+from tests.canaries import QWEN_KEY
 from tests.gateways import begin_rollout, flags_text
 
 PROJECT = Path(harness.__file__).parents[1]
@@ -96,7 +97,7 @@ async def test_the_gateway_speaks_by_qwen_alone(copy: Path, tmp_path: Path) -> N
             tmp_path,
             CUTOVER_FLAGS__FILE=str(tmp_path / "flags.toml"),
             CUTOVER_QWEN__BASE_URL=qwen.base_url,
-            CUTOVER_QWEN__API_KEY="sk-stand-in",
+            CUTOVER_QWEN__API_KEY=QWEN_KEY,
             CUTOVER_ALLOW_HOSTS=hosts,
         )
         status, provider, audio = await asyncio.to_thread(spoken, copy, environment, key)

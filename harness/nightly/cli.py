@@ -1,28 +1,27 @@
 """`cutover nightly`: one night from picking to telling, the same by hand, by cron and in any CI."""
 
 import asyncio
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from harness import processes
 from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import HarnessError, UsageError
-from harness.nightly import driver
-from harness.nightly.epochs import Gathered, gather
+from harness.gateway.expiry import expire_live_runs
+from harness.nightly.epochs import Gathered, gather, rules_sha256
 from harness.nightly.night import Night, locked, nights
 from harness.nightly.notices import NotTold, notify
+from harness.nightly.picking import pick, seed_of
 from harness.nightly.retention import remove_old
 from harness.store.runs import find_run, list_runs
 
 __all__ = ["nightly"]
 
 _DECIDED: Final = (0, 1, 3, 4)  # exit statuses of a verdict
-_SEED_BYTES: Final = 4
-_CHOICE: Final = 2.0  # captures to choose among, for each that is wanted
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -59,7 +58,7 @@ def nightly(
             click.echo(f"night {night.name} is over; its reports are in {out or night.folder}", err=True)
             return night.status
         click.echo(f"night {night.name}", err=True)
-        status = _pick(night, settings, captures, limit) or _replay(night, settings, budget) or _extract(night)
+        status = pick(night, settings, captures, limit) or _replay(night, settings, budget) or _extract(night)
         if status:
             return status
         return _finish(night, settings, out or night.folder, sign_key, comment)
@@ -75,46 +74,20 @@ def _night(home: Path, name: str | None, *, new: bool) -> Night:
     return Night.at(home / "nights" / (name or f"{SystemClock().now():%Y-%m-%d}"))
 
 
-def _pick(night: Night, settings: Settings, captures: Path | None, limit: int | None) -> int:
-    if night.picked:
-        return 0
-    source = captures or settings.nightly.captures
-    if source is None:
-        raise UsageError("nothing to choose from: name a file of captures, or set CUTOVER_NIGHTLY__CAPTURES")
-    night.save()
-    wanted = limit or settings.nightly.limit
-    shown = driver.said(["capture", "show", str(source), "--json"])
-    if shown.status:
-        return shown.status
-    # From another share of the file every night, or the same captures would cover it best again and again, and what was
-    # replayed before is no new evidence (verdicts.md 2.3 J). What failed last night is no reason to choose either: the
-    # order of evidence must not depend on its results.
-    share = min(1.0, _CHOICE * wanted / max(1, int(json.loads(shown.output)["captures"])))
-    options = ["--limit", str(wanted), "--fill", "--sample", f"{share:.6f}", "--seed", str(_seed(night)), "--replace"]
-    status = driver.run(["capture", "pick", str(source), "--out", str(night.captures), *options]).status
-    night.picked = status == 0
-    night.save()
-    return status
-
-
-def _seed(night: Night) -> int:
-    """Another one every night, the same when it goes on."""
-    return int.from_bytes(hashlib.sha256(night.name.encode()).digest()[:_SEED_BYTES])
-
-
 def _replay(night: Night, settings: Settings, budget: float | None) -> int:
     if night.run is not None:
         return 0
     dollars = budget if budget is not None else settings.nightly.budget_usd
     if dollars is None:
         raise UsageError("how much may it spend? give --budget DOLLARS, or set CUTOVER_NIGHTLY__BUDGET_USD")
-    arguments = ["replay", str(night.captures), "--seed", str(_seed(night)), "--label", f"night={night.name}", "--json"]
-    planned = driver.said(arguments)
+    seed, label = str(seed_of(night)), f"night={night.name}"
+    arguments = ["replay", str(night.captures), "--seed", seed, "--label", label, "--json"]
+    planned = processes.said(arguments)
     if planned.status:
         return planned.status
     night.confirm = str(json.loads(planned.output)["confirm"])
     night.save()
-    sent = driver.said([*arguments, "--live", "--budget", f"{dollars:g}", "--confirm", night.confirm])
+    sent = processes.said([*arguments, "--live", "--budget", f"{dollars:g}", "--confirm", night.confirm])
     if sent.status:
         return sent.status
     night.run = str(json.loads(sent.output)["run"])
@@ -125,7 +98,7 @@ def _replay(night: Night, settings: Settings, budget: float | None) -> int:
 def _extract(night: Night) -> int:
     if night.extracted or night.run is None:
         return 0
-    status = driver.run(["extract", night.run]).status
+    status = processes.run(["extract", night.run]).status
     night.extracted = status == 0
     night.save()
     return status
@@ -151,6 +124,10 @@ def _finish(night: Night, settings: Settings, folder: Path, sign_key: Path | Non
     )
     if removed.nights:
         click.echo(f"removed {len(removed.nights)} old nights and {removed.audios} audios", err=True)
+    keep_days = settings.gateway.shadow.keep_days
+    live = expire_live_runs(settings.home, keep_days=keep_days, now=SystemClock().now())
+    if live.runs:
+        click.echo(f"removed {len(live.runs)} live runs older than {keep_days} days", err=True)
     click.echo(f"next: open {folder / 'verdict.html'}", err=True)
     return status
 
@@ -158,14 +135,7 @@ def _finish(night: Night, settings: Settings, folder: Path, sign_key: Path | Non
 def _gather(night: Night, settings: Settings) -> Gathered:
     runs = {run.id: run for run in list_runs(settings.home)}
     judged = [(each, runs[each.run]) for each in nights(settings.home) if each.run in runs and each.status is not None]
-    return gather(night, find_run(settings.home, night.run or ""), _rules_sha256(settings), judged)
-
-
-def _rules_sha256(settings: Settings) -> str:
-    try:
-        return hashlib.sha256(settings.thresholds.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UsageError(f"{settings.thresholds}: cannot be read ({error.strerror})") from None
+    return gather(night, find_run(settings.home, night.run or ""), rules_sha256(settings), judged)
 
 
 def _judge(
@@ -178,8 +148,8 @@ def _judge(
     arguments += ["--comment-file", str(folder / "verdict.md")]
     arguments += ["--sign-key", str(sign_key)] if sign_key else []
     arguments += ["--comment", comment] if comment else []
-    night.rules_sha256, night.judged = _rules_sha256(settings), gathered.runs
-    ended = driver.said(arguments)
+    night.rules_sha256, night.judged = rules_sha256(settings), gathered.runs
+    ended = processes.said(arguments)
     if ended.status in _DECIDED and ended.output:
         (folder / "verdict.json").write_text(ended.output, encoding="utf-8")
         view: dict[str, Any] = json.loads(ended.output)

@@ -4,23 +4,37 @@ Evidence is gathered over nights only within one epoch; a changed limit begins a
 they fit what was seen (verdicts.md 1.2, row 4).
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
 import duckdb
 
-from harness.errors import StoreError
+from harness.config import Settings
+from harness.errors import StoreError, UsageError
 from harness.nightly.night import Night
 from harness.store.database import open_db
 from harness.store.runs import Run
 
-__all__ = ["Epoch", "Gathered", "gather"]
+__all__ = ["Epoch", "Gathered", "gather", "rules_sha256"]
 
 _MODELS: Final = """
     SELECT DISTINCT lane || ' ' || operation, provider || '/' || model || '@' || coalesce(region, '')
     FROM exchanges WHERE model IS NOT NULL ORDER BY ALL
 """
 _EXTRACTORS: Final = "SELECT DISTINCT extractor_version FROM features WHERE extractor_version IS NOT NULL ORDER BY ALL"
+
+
+def rules_sha256(settings: Settings) -> str:
+    """Of the thresholds file in force.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(settings.thresholds.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"{settings.thresholds}: cannot be read ({error.strerror})") from None
 
 
 class Epoch(NamedTuple):

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import dashscope
 from dashscope.audio.qwen_tts_realtime import QwenTtsRealtime, QwenTtsRealtimeCallback
 
+from tests.canaries import QWEN_KEY
+
 Result = TypeVar("Result")
 
 
@@ -18,7 +20,7 @@ async def in_thread(work: Callable[[], Result]) -> Result:
 
 
 @contextmanager
-def client(base_url: str, *, api_key: str = "sk-test", max_retries: int = 0) -> Iterator[Any]:
+def client(base_url: str, *, api_key: str = QWEN_KEY, max_retries: int = 0) -> Iterator[Any]:
     """Version 2 of the SDK."""
     sdk = dashscope.Client(api_key=api_key, base_url=base_url + "/api/v1", max_retries=max_retries)
     try:
@@ -28,7 +30,7 @@ def client(base_url: str, *, api_key: str = "sk-test", max_retries: int = 0) -> 
 
 
 @contextmanager
-def first_version(base_url: str, *, api_key: str = "sk-test") -> Iterator[Any]:
+def first_version(base_url: str, *, api_key: str = QWEN_KEY) -> Iterator[Any]:
     """Version 1 of the SDK, whose address and key are globals of its module."""
     before = dashscope.base_http_api_url, dashscope.api_key
     dashscope.base_http_api_url, dashscope.api_key = base_url + "/api/v1", api_key

@@ -18,6 +18,7 @@ from dashscope.v2.errors import (
 
 from harness.emulators.options import QwenOptions
 from harness.emulators.server import Standin, running_qwen
+from tests.canaries import QWEN_KEY
 from tests.conformance.dashscope_client import client, first_version, in_thread, realtime
 from tests.harness.emulators.callers import GOLDEN_TEXT, Caller, a_recording
 
@@ -186,7 +187,7 @@ async def test_a_voice_is_designed_heard_listed_looked_up_and_deleted(standin: S
     assert error.code == "VoiceNotFound"
 
 
-async def failure(standin: Standin, *, stream: bool = False, api_key: str = "sk-test", **changes: Any) -> Any:
+async def failure(standin: Standin, *, stream: bool = False, api_key: str = QWEN_KEY, **changes: Any) -> Any:
     """The error that a synthesis ends with."""
 
     def speak() -> Any:
@@ -272,7 +273,7 @@ async def test_version_1_reports_errors_as_it_documents(standin: Standin) -> Non
 
     found = [
         await in_thread(lambda: speak("nonsense", "qwen3-tts-flash")),
-        await in_thread(lambda: speak("sk-x", "no")),
+        await in_thread(lambda: speak(QWEN_KEY, "no")),
     ]
 
     assert [(each.status_code, each.code) for each in found] == [(401, "InvalidApiKey"), (404, "ModelNotFound")]

@@ -14,6 +14,7 @@ from harness.emulators.audio import decode_recording
 from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import Standin, running_modal
 from harness.emulators.timbres import median_pitch_hz
+from tests.canaries import VLLM_KEY
 from tests.harness.emulators.callers import LONG_ENOUGH, a_recording
 
 MODEL = "Qwen/Qwen3-TTS-12Hz-1.7B-Base"
@@ -22,13 +23,13 @@ TEXT = "Good morning to everybody in this room."
 
 @pytest.fixture
 async def standin() -> AsyncIterator[Standin]:
-    async with running_modal(ModalOptions(dialect=Dialect.VLLM, api_key="sk-own")) as standin:
+    async with running_modal(ModalOptions(dialect=Dialect.VLLM, api_key=VLLM_KEY)) as standin:
         yield standin
 
 
 @pytest.fixture
 async def sdk(standin: Standin) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key="sk-own", base_url=standin.base_url + "/v1", max_retries=0) as sdk:
+    async with openai.AsyncOpenAI(api_key=VLLM_KEY, base_url=standin.base_url + "/v1", max_retries=0) as sdk:
         yield sdk
 
 
@@ -209,7 +210,7 @@ async def test_an_error_within_a_stream_is_its_last_event(standin: Standin, sdk:
 
 async def test_its_own_retry_gets_what_it_asked_for(standin: Standin) -> None:
     standin.script.load({"faults": [{"fault": "platform-503", "retry_after": "0.01"}]})
-    async with openai.AsyncOpenAI(api_key="sk-own", base_url=standin.base_url + "/v1", max_retries=1) as sdk:
+    async with openai.AsyncOpenAI(api_key=VLLM_KEY, base_url=standin.base_url + "/v1", max_retries=1) as sdk:
         reply = await spoken(sdk)
 
     assert reply.content[:4] == b"RIFF"

@@ -4,8 +4,9 @@ import pytest
 
 from harness.config import Settings
 from harness.errors import ConfigError
+from tests.canaries import MODAL_KEY, QWEN_KEY
 
-KEY = "sk-canary-0123456789abcdef"
+KEY = QWEN_KEY
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +73,7 @@ def test_the_providers_own_variable_is_honoured_when_ours_is_unset(monkeypatch: 
 
 
 def test_our_variable_outranks_the_providers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-theirs")
+    monkeypatch.setenv("DASHSCOPE_API_KEY", MODAL_KEY)
     monkeypatch.setenv("CUTOVER_QWEN__API_KEY", KEY)
 
     key = Settings.load().qwen.api_key

@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,8 @@ import pytest
 
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
-from harness.store.runs import list_runs
+from harness.store.runs import Run, list_runs
+from tests.killed import kill_when
 from tests.standins import cutover
 
 
@@ -54,16 +54,17 @@ def test_without_the_espeak_wheel_the_remedy_is_named(environment: dict[str, str
     assert "Traceback" not in result.stderr
 
 
+def _results(run: Run) -> int:
+    return run.journal.read_bytes().count(b'"type":"result"')
+
+
 def test_a_killed_demo_takes_everything_with_it_and_the_next_one_pays_for_nothing_twice(
     environment: dict[str, str],
 ) -> None:
     home = Path(environment["CUTOVER_HOME"])
     command = [sys.executable, "-m", "harness.cli", "demo", "--limit", "90", "--seed", "5"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while sum(run.journal.read_bytes().count(b'"type":"result"') for run in list_runs(home)) < 30:
-        assert process.poll() is None, process.communicate()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_when(process, lambda: sum(_results(run) for run in list_runs(home)) >= 30)
 
     result = cutover(["demo", "--limit", "90", "--seed", "5"], environment)
 

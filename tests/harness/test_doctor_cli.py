@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from harness.doctor_cli import doctor
 from harness.emulators.server import ModalOptions, QwenOptions, Standin, running_modal, running_qwen
+from tests.canaries import QWEN_KEY
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ async def standins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             "HOME": str(tmp_path),
             "ALLOW_HOSTS": ",".join(url.removeprefix("http://") for url in urls),
             "QWEN__BASE_URL": qwen.base_url,
-            "QWEN__API_KEY": "sk-stand-in-canary",
+            "QWEN__API_KEY": QWEN_KEY,
             "MODAL__BASE_URL": modal.base_url,
         }.items():
             monkeypatch.setenv(f"CUTOVER_{name}", value)
@@ -41,7 +42,7 @@ async def test_all_is_well_with_both_stand_ins_and_no_key_is_shown(standins: dic
     assert status == 0
     assert "ok       qwen reached: " in result.stdout
     assert "skipped  modal reached: " in result.stdout
-    assert "sk-stand-in-canary" not in result.output
+    assert QWEN_KEY not in result.output
     assert "0 of " in result.stderr
 
 

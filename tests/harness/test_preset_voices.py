@@ -1,7 +1,7 @@
 import pytest
 
-from harness.emulators.qwen_catalogue import SYSTEM_VOICES
-from harness.preset_voices import is_preset
+from harness.preset_voices import EVERYWHERE, OPEN_MODEL, QWEN_HOSTED, QWEN_INSTRUCTED, is_preset
+from harness.providers.qwen_models import system_voices
 
 
 @pytest.mark.parametrize("name", ["Cherry", "Vivian", "vivian", "Ono_Anna", "Ono Anna", "Uncle_Fu", "alloy"])
@@ -19,6 +19,13 @@ def test_an_owner_can_say_otherwise() -> None:
     assert not is_preset("Anna", {"anna"})
 
 
-def test_every_voice_that_the_stand_in_speaks_with_is_a_preset() -> None:
-    assert len(SYSTEM_VOICES) == 49
-    assert all(is_preset(name) for name in SYSTEM_VOICES)
+def test_the_hosted_service_and_the_open_model_have_as_many_voices_as_documented() -> None:
+    assert (len(QWEN_HOSTED), len(QWEN_INSTRUCTED), len(OPEN_MODEL)) == (49, 26, 9)
+    assert all(is_preset(name) for name in {*QWEN_HOSTED, *OPEN_MODEL})
+
+
+def test_one_voice_speaks_whatever_model_is_asked() -> None:
+    families = ("qwen3-tts-flash", "qwen3-tts-instruct-flash", "qwen-tts")
+
+    assert EVERYWHERE in OPEN_MODEL
+    assert [EVERYWHERE in (system_voices(model) or ()) for model in families] == [True] * 3

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.processes import run, said, show
+
 PARENT = """
 import subprocess, sys
 from harness.processes import END_WITH_PARENT
@@ -40,3 +42,40 @@ def test_a_child_ends_when_its_parent_is_killed() -> None:
 
     assert running_before
     assert not is_running(child)
+
+
+def test_what_a_command_prints_is_kept_when_asked_for() -> None:
+    ended = said(["--version"])
+
+    assert ended.status == 0
+    assert ended.output.startswith("cutover")
+
+
+def test_a_command_that_fails_says_so_by_its_status(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = run(["verdict", "--no-such-option"])
+
+    assert (ended.status, ended.output) == (2, "")
+    assert "$ cutover verdict --no-such-option" in capfd.readouterr().err
+
+
+def test_our_own_stdout_stays_free(capfd: pytest.CaptureFixture[str]) -> None:
+    run(["--version"])
+
+    captured = capfd.readouterr()
+    assert (captured.out, "cutover, version" in captured.err) == ("", True)
+
+
+def test_the_output_of_a_command_that_is_shown_is_ours(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = show(["--version"])
+
+    assert ended.output == ""
+    assert capfd.readouterr().out.startswith("cutover, version")
+
+
+def test_a_command_runs_in_the_environment_it_is_given(tmp_path: Path) -> None:
+    elsewhere = {**os.environ, "CUTOVER_HOME": str(tmp_path / "elsewhere")}
+
+    ended = show(["runs", "verify", "latest"], elsewhere)
+
+    assert ended.status == 2
+    assert said(["runs", "list", "--json"], elsewhere).output.strip() == "[]"

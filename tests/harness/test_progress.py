@@ -23,6 +23,25 @@ def test_elsewhere_than_on_a_terminal_a_line_comes_every_few_seconds_and_at_the_
     ]
 
 
+def test_a_note_that_has_to_be_made_is_made_when_it_is_shown() -> None:
+    clock, stream, made = FakeClock(), StringIO(), []
+
+    def note() -> str:
+        made.append(clock.monotonic())
+        return f"note {len(made)}"
+
+    with ProgressReport("replay", 100, stream=stream, clock=clock) as progress:
+        for _ in range(40):
+            clock.advance(0.25)
+            progress.advance(note=note)
+
+    assert stream.getvalue().splitlines() == [
+        "replay: 20 of 100, 4.0/s, note 1, about 20 s left",
+        "replay: 40 of 100, 4.0/s, note 2, about 15 s left",
+    ]
+    assert made == [5.0, 10.0]
+
+
 def test_work_that_goes_on_counts_its_rate_from_where_it_began() -> None:
     clock, stream = FakeClock(), StringIO()
     with ProgressReport("replay", 100, stream=stream, clock=clock, done=90) as progress:

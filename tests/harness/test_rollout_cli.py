@@ -17,6 +17,7 @@ from harness.rollout.state_file import StateFile
 from harness.rollout_desk import Desk
 from tests.harness.rollout.a_rollout import an_outcome
 from tests.harness.rollout.judged import a_judged_run
+from tests.harness.security.a_gate import a_gate_that_passed
 
 EPOCH = "e1" * 32
 NOW = SystemClock().now()
@@ -89,7 +90,7 @@ def test_a_step_without_its_evidence_prints_what_is_missing_and_moves_nothing(
     assert run("promote", "generate", "--approved-by", "anna") == 3
 
     said = capsys.readouterr().out
-    assert "- the security gate did not pass" in said
+    assert "- the security gate was not run; cutover gate run" in said
     assert rows(capsys)["generate"]["name"] == "shadow"
 
 
@@ -97,25 +98,39 @@ def test_a_step_with_all_its_evidence_is_taken_and_logged_with_it(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ready(home, monkeypatch)
+    a_gate_that_passed(home, ended=NOW - timedelta(minutes=5))
 
-    assert run("promote", "generate", "--approved-by", "anna", "--security-gate-passed", "--dry-run") == 0
+    assert run("promote", "generate", "--approved-by", "anna", "--dry-run") == 0
     assert rows(capsys)["generate"]["name"] == "shadow"
-    assert run("promote", "generate", "--approved-by", "anna", "--security-gate-passed") == 0
+    assert run("promote", "generate", "--approved-by", "anna") == 0
 
     assert rows(capsys)["generate"]["name"] == "1%"
     evidence = history(home)[-1]["facts"]["evidence"]
+    assert evidence["security_gate"]["shortfalls"] == []
     assert (evidence["pairs"], evidence["approved_by"], evidence["epoch"]) == (520, "anna", EPOCH)
+
+
+def test_a_record_of_the_gate_can_be_named_and_counts_only_if_it_passed(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _ready(home, monkeypatch)
+    a_gate_that_passed(home, ended=NOW - timedelta(minutes=5))
+    failed = a_gate_that_passed(tmp_path / "other", ended=NOW - timedelta(minutes=1), exit_status=1)
+
+    promote = ("promote", "generate", "--approved-by", "anna", "--dry-run")
+    assert run(*promote, "--security-gate", str(failed)) == 3
+    assert "- the security gate: it did not pass" in capsys.readouterr().out
+    assert run(*promote) == 0
 
 
 def test_evidence_against_it_holds_it_where_it_is(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ready(home, monkeypatch)
+    a_gate_that_passed(home, ended=NOW - timedelta(minutes=5))
     a_judged_run(home, captures=4, epoch=EPOCH, decision="no-go", day=1)
 
-    assert (
-        run("promote", "generate", "--approved-by", "anna", "--security-gate-passed") == 3
-    )  # in shadow nobody is hurt
+    assert run("promote", "generate", "--approved-by", "anna") == 3  # in shadow nobody is hurt
 
     assert "it is no-go" in capsys.readouterr().out
 
@@ -201,12 +216,20 @@ def test_retiring_while_something_depends_on_legacy_changes_nothing(home: Path) 
     assert history(home) == []
 
 
-def test_a_load_drill_is_written_down(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("drill", "--load-passed", "replayed November on legacy: 0 failed") == 0
+def test_a_load_drill_is_a_replay_that_is_judged_and_written_down(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_judged_run(home, captures=10)
+
+    assert run("drill", "--load", "latest") == 2
+    assert "--per-minute" in capsys.readouterr().err
+    assert run("drill", "--load", "latest", "--per-minute", "100000") == 1
+    assert run("drill", "--load", "latest", "--per-minute", "1") == 0
 
     found = DrillBook(drills_file(home), clock=FakeClock()).last(DrillKind.LOAD)
     assert found is not None
     assert found.passed
+    assert "of 1 needed" in found.detail
 
 
 def test_a_drill_where_nobody_gets_qwen_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

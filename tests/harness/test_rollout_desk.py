@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.capturing.keys import IDENTITY_KEY, open_keys
 from harness.clock import FakeClock
 from harness.errors import UsageError
 from harness.flags.flagset import FlagSet
-from harness.gateway.callers import caller_key
 from harness.gateway.voice_book import VoiceBook, voice_book_path
 from harness.rollout.places import state_folder
 from harness.rollout.stage import Stage
 from harness.rollout.state_file import StateFile
 from harness.rollout_desk import Desk
-from harness.routing.bucket import bucket_of
 from harness.speech import Operation, VoiceKind
 from tests.builders import a_voice
 from tests.harness.rollout.a_rollout import a_rollout
@@ -61,18 +58,6 @@ def test_flags_that_cannot_be_used_mean_legacy_and_say_why(home: Path, monkeypat
 
     assert row["share_bp"] == 0
     assert "none.toml" in row["reason"]
-
-
-@pytest.mark.parametrize("share", [100, 500, 10_000])
-def test_a_drills_caller_falls_into_the_share(home: Path, share: int) -> None:
-    desk = Desk.open()
-
-    name = desk._caller_within(share)
-
-    key = caller_key(open_keys(desk.settings).key(IDENTITY_KEY), name)
-    assert bucket_of("t-1", key) < share
-    with pytest.raises(UsageError, match="--local"):
-        desk._caller_within(0)
 
 
 def test_two_epochs_with_one_head_are_told_apart(home: Path) -> None:

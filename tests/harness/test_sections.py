@@ -41,3 +41,10 @@ def test_files_that_come_with_the_project_exist() -> None:
     assert FlagSettings().file.is_file()
     assert isinstance(PROJECT, Path)
     assert (PROJECT / "pyproject.toml").is_file()
+
+
+@pytest.mark.parametrize("section", [QwenSettings, ModalSettings])
+@pytest.mark.parametrize("share", [-0.1, 1.1, "nan"])
+def test_the_share_of_retries_is_a_share(section: type[BaseModel], share: object) -> None:
+    with pytest.raises(ValidationError, match="retry_share"):
+        section.model_validate({"retry_share": share})

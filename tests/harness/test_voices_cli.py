@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness.clock import SystemClock
 from harness.config import Settings
 from harness.emulators.server import QwenOptions, running_qwen
 from harness.errors import HarnessError
+from harness.gateway.voice_book import VoiceBook, new_voice_id, voice_book_path
 from harness.providers.base import Deadline, FreeAdmission
 from harness.providers.catalogue import open_qwen
 from harness.providers.voices import VoiceKey, VoiceRegistry
@@ -18,6 +20,7 @@ from harness.store.blobs import BlobStore
 from harness.store.runs import audio_store
 from harness.voices_cli import voices
 from tests.builders import NOON, a_voice
+from tests.canaries import QWEN_KEY
 from tests.harness.providers.stubs import a_server, a_wav, says
 
 KEY = VoiceKey(account="acme", region="ap-southeast-1", target_model="qwen3-tts-vc-2026-01-22", source="a" * 64)
@@ -31,7 +34,7 @@ async def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             "HOME": str(tmp_path),
             "ALLOW_HOSTS": standin.base_url.removeprefix("http://"),
             "QWEN__BASE_URL": standin.base_url,
-            "QWEN__API_KEY": "sk-stand-in",
+            "QWEN__API_KEY": QWEN_KEY,
             "QWEN__ACCOUNT": "acme",
             "QWEN__ALLOW_VOICE_CREATION": "1",
         }.items():
@@ -53,6 +56,15 @@ async def a_kept_voice(home: Path) -> str:
         )
     assert isinstance(made, str)
     return made
+
+
+def make_older(home: Path, *, days: int) -> None:
+    """Let everything that is remembered have happened so many days ago."""
+    path = home / "voices.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    for event in events:
+        event["at"] = (datetime.fromisoformat(event["at"]) - timedelta(days=days)).isoformat()
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
 
 
 async def run(*arguments: str) -> Result:
@@ -106,6 +118,53 @@ async def test_the_list_is_also_there_for_people_and_names_the_next_command(home
     assert result.stdout.startswith("replay ")
     assert voice in result.stdout
     assert "1 voices, 0 to clear away" in result.stderr
+
+
+async def test_a_voice_that_only_we_remember_is_marked_in_the_list(home: Path) -> None:
+    VoiceRegistry(home / "voices.jsonl").add(KEY, "qwen-tts-vc-cutover0-voice-1", made_at=NOON)
+
+    result = await run("list")
+
+    assert result.stdout.startswith(f"gone       {'-':20} spoke {NOON:%Y-%m-%d} ")
+    assert "remembered only: the account no longer has it" in result.stdout
+    assert "1 voices, 1 to clear away" in result.stderr
+
+
+async def test_a_remembered_voice_goes_only_when_it_has_long_not_spoken(home: Path) -> None:
+    voice = await a_kept_voice(home)
+    registry = VoiceRegistry(home / "voices.jsonl")
+    today = SystemClock().now()
+    make_older(home, days=40)
+
+    too_early = await run("gc", "--unused-days", "41", "--yes")
+    shown = await run("gc", "--unused-days", "39")
+    registry.note_use(voice, used_at=today - timedelta(days=1))
+    spoke = await run("gc", "--unused-days", "39")
+    after_showing = await owners()
+    deleted = await run("gc", "--unused-days", "0", "--yes")
+
+    assert (too_early.stdout, spoke.stdout) == ("", "")
+    assert shown.stdout == deleted.stdout == f"delete {voice}\n"
+    assert "cutover voices gc --unused-days 39 --yes" in shown.stderr
+    assert after_showing == {voice: "replay"}
+    assert await owners() == {}
+    assert VoiceRegistry(home / "voices.jsonl").all() == {}
+
+
+@pytest.mark.parametrize("kind", [VoiceKind.CLONE, VoiceKind.DESIGN])
+async def test_a_voice_that_a_caller_of_the_gateway_has_is_never_deleted(home: Path, kind: VoiceKind) -> None:
+    voice = await a_kept_voice(home)
+    reference = Reference(sha256=VoiceRegistry(home / "voices.jsonl").all()[voice].source, transcript="I am Anna.")
+    book = VoiceBook(voice_book_path(home), SystemClock())
+    theirs = a_voice(kind, id=new_voice_id(), reference=reference, description="calm")
+    book.add("hmac:app", theirs, consent=None)
+
+    kept = await run("gc", "--unused-days", "0", "--yes")
+    book.delete("hmac:app", theirs.id)
+    deleted = await run("gc", "--unused-days", "0", "--yes")
+
+    assert (kept.exit_code, kept.stdout) == (0, "")
+    assert deleted.stdout == f"delete {voice}\n"
 
 
 async def test_voices_of_others_are_counted_and_shown_only_when_asked_for(home: Path) -> None:

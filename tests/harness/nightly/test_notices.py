@@ -9,6 +9,7 @@ from harness.clock import SystemClock
 from harness.config import NightlySettings, Settings
 from harness.errors import ConfigError, UsageError
 from harness.nightly.notices import NotTold, PullRequest, comment, notify
+from tests.canaries import GITHUB_TOKEN, WEBHOOK_PATH
 
 PLACE = PullRequest("our-team", "speech", "7")
 MARK = "<!-- mark -->"
@@ -56,10 +57,10 @@ async def _served(application: web.Application) -> AsyncIterator[int]:
 
 def settings(host: str, **changes: Any) -> Settings:
     nightly = {
-        "webhook": f"http://{host}/hook/a-password",
+        "webhook": f"http://{host}/{WEBHOOK_PATH}",
         "notify_hosts": "127.0.0.1",
         "github_api": f"http://{host}/api",
-        "github_token": "a-token",
+        "github_token": GITHUB_TOKEN,
         **changes,
     }
     return Settings(allow_hosts=frozenset({host}), nightly=NightlySettings(**nightly))
@@ -71,7 +72,7 @@ async def test_a_webhook_gets_the_markdown_and_the_facts(desk: tuple[Desk, str])
     told = await notify(settings(host), "**GO**", {"night": "1", "exit_status": 0}, clock=SystemClock())
 
     assert told
-    assert found.asked == [("POST", "/hook/a-password", {"text": "**GO**", "night": "1", "exit_status": 0}, None)]
+    assert found.asked == [("POST", f"/{WEBHOOK_PATH}", {"text": "**GO**", "night": "1", "exit_status": 0}, None)]
 
 
 async def test_without_a_webhook_nobody_is_told() -> None:
@@ -116,7 +117,7 @@ async def test_a_first_verdict_is_a_new_comment(desk: tuple[Desk, str]) -> None:
         ("GET", "/api/repos/our-team/speech/issues/7/comments"),
         ("POST", "/api/repos/our-team/speech/issues/7/comments"),
     ]
-    assert {token for *_, token in found.asked} == {"Bearer a-token"}
+    assert {token for *_, token in found.asked} == {f"Bearer {GITHUB_TOKEN}"}
 
 
 async def test_a_later_verdict_replaces_the_comment_that_holds_the_mark(desk: tuple[Desk, str]) -> None:
