@@ -5,6 +5,7 @@ Workers take whole files (`--dist loadfile`): what a file prepares once for all 
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     places = {TESTS / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(autouse=True)
+def main_stays_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves its page as `__main__`, which every process started later would import first."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main

@@ -16,7 +16,10 @@ Case = tuple[str | None, str | None]  # what became of it, and why
 def junit_problems(document: str) -> list[str]:
     """What a validator has to say against a JUnit report; nothing when it keeps to the schema."""
     schema = etree.XMLSchema(etree.parse(_SCHEMA))
-    schema.validate(etree.fromstring(document.encode()))
+    try:
+        schema.validate(etree.fromstring(document.encode()))
+    except etree.XMLSyntaxError as error:
+        return [str(error)]
     return [str(problem) for problem in schema.error_log]
 
 

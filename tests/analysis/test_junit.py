@@ -58,7 +58,8 @@ def test_every_report_keeps_to_the_schema_and_its_totals_add_up(decision: str) -
     ("right", "wrong"),
     [
         pytest.param('time="0"', 'time="soon"', id="a time"),
-        pytest.param("<failure message", "<failed message", id="an element"),
+        pytest.param("<failure message", "<failed message", id="a tag left open"),
+        pytest.param(' type="no-go"', ' kind="no-go"', id="an attribute"),
         pytest.param(' type="no-go"', "", id="a failure without its type"),
         pytest.param('timestamp="', 'timestamp="in ', id="a time stamp"),
         pytest.param('name="generate"', 'name="verdict"', id="two suites of one name"),
