@@ -1,17 +1,19 @@
-"""Processes that we start and must not outlive us: any, and our own commands as a person would type them."""
+"""Processes: those that we start and that must not outlive us, our own commands as typed, and this one's memory."""
 
 import ctypes
+import gc
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
 import click
 
-__all__ = ["END_WITH_PARENT", "Ended", "run", "said", "show"]
+__all__ = ["END_WITH_PARENT", "Ended", "keeping_what_is_loaded", "run", "said", "show"]
 
 
 def _end_with_parent() -> None:
@@ -22,6 +24,21 @@ def _end_with_parent() -> None:
 
 # For `subprocess.Popen(preexec_fn=…)`: the child ends with us, even when we are killed outright. Only Linux can do it.
 END_WITH_PARENT: Final = _end_with_parent if sys.platform == "linux" else None
+
+
+@contextmanager
+def keeping_what_is_loaded() -> Iterator[None]:
+    """Leave what was imported and opened so far out of the garbage collector's rounds until the end of the block.
+
+    It stays anyhow, and to look it through again and again would hold up everything under way for 30 to 80 ms each
+    time. At the end the collector gets it back, as some libraries complain about what is left when Python ends.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class Ended(NamedTuple):

@@ -1,7 +1,6 @@
 """`cutover serve`: the gateway, in as many processes as asked for, until it is told to end."""
 
 import asyncio
-import gc
 import json
 import signal
 import sys
@@ -57,6 +56,7 @@ def _run_one(settings: Settings, *, worker: int, workers: int, as_json: bool) ->
 
     from harness.clock import SystemClock
     from harness.gateway.serving import serving
+    from harness.processes import keeping_what_is_loaded
     from harness.telemetry.log_format import logging_to
 
     async def run() -> None:
@@ -64,12 +64,9 @@ def _run_one(settings: Settings, *, worker: int, workers: int, as_json: bool) ->
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with serving(settings, clock=SystemClock(), worker=worker, workers=workers) as addresses:
-            # All that was imported and opened stays to the end. To look it through for garbage again and again would
-            # hold up every request for some 30 ms each time.
-            gc.collect()
-            gc.freeze()
             _announce(addresses.base_url, addresses.admin_url, as_json=as_json)
-            await stop.wait()
+            with keeping_what_is_loaded():
+                await stop.wait()
 
     with logging_to(sys.stderr), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())

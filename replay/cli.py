@@ -10,6 +10,7 @@ import uvloop
 from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import ErrorKind, UsageError
+from harness.processes import keeping_what_is_loaded
 from harness.store.seal import seal
 from replay.gap_survey import survey
 from replay.gaps import gap_json, gap_text
@@ -107,7 +108,8 @@ def replay(
                 resend_unknown=resend_unknown,
                 pacing=pacing,
             )
-            return await _send(opened, running, as_json=as_json)
+            with keeping_what_is_loaded():
+                return await _send(opened, running, as_json=as_json)
 
     return uvloop.run(gap() if gaps else session())
 

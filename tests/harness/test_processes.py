@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import run, said, show
+from harness.processes import keeping_what_is_loaded, run, said, show
 
 PARENT = """
 import subprocess, sys
@@ -79,3 +80,10 @@ def test_a_command_runs_in_the_environment_it_is_given(tmp_path: Path) -> None:
 
     assert ended.status == 2
     assert said(["runs", "list", "--json"], elsewhere).output.strip() == "[]"
+
+
+def test_what_is_loaded_is_not_looked_through_for_garbage_until_the_end_of_the_block() -> None:
+    with keeping_what_is_loaded():
+        assert gc.get_freeze_count() > 10_000
+
+    assert gc.get_freeze_count() == 0
