@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.workers import cores
+
 # Where compiled modules may not be kept, every worker compiles all tests, and each of some hundred commands that the
 # tests start compiles the program: a fifth of its start.
 sys.dont_write_bytecode = False
@@ -27,6 +29,11 @@ LONGEST = (
     "test_hand_made_verdicts.py",
     "test_capture_fuzz.py",
 )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors: a third of the suite's time it waits for disks and other processes."""
+    return cores() + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

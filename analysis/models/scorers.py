@@ -110,8 +110,8 @@ SCORERS: Final = MappingProxyType(
                 is_advisory=True,
                 # A resolver left alone took torch 2.15 with torchaudio 2.11 from PyPI (November 2026), whose wheels
                 # for Linux bring CUDA, 423 MB for its linear algebra alone.
-                caution="torch and torchaudio must be of one release, which pip does not see to, and bring gigabytes "
-                "of CUDA on Linux: pip install 'torch==2.11.*' 'torchaudio==2.11.*' distillmos",
+                caution="torch and torchaudio must be of one release: install the extra, which pins them; on Linux "
+                "they bring gigabytes of CUDA",
             ),
         )
     }
