@@ -4,20 +4,19 @@ What a run really contacts is held beside it too, by a test that watches every s
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr
 from yarl import URL
 
 from harness.config import Settings
-from harness.errors import ConfigError
 from harness.providers.qwen_region import regions_of
 from harness.security.finding import Finding
 from harness.security.reach import named_hosts, opening_modules, unpatterned
+from harness.security.rule_file import read_rule_file
 
 __all__ = ["INVENTORY", "Inventory", "Service", "inventory_differences", "read_inventory"]
 
@@ -69,17 +68,7 @@ def read_inventory(root: Path) -> Inventory:
     Raises:
         ConfigError: It is missing or holds something else.
     """
-    path = root / INVENTORY
-    try:
-        return Inventory.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); bring it back from the repository") from None
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(
-            f"{path}: {where}: {problem['msg']}; the comments above the list say what an entry holds"
-        ) from None
+    return read_rule_file(root / INVENTORY, Inventory, remedy="the comments above the list say what an entry holds")
 
 
 def inventory_differences(root: Path) -> tuple[Finding, ...]:

@@ -5,7 +5,6 @@ no table knows is looked up once by a person and written down in data/security/l
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import Final
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import ConfigError
 from harness.security.finding import Finding
+from harness.security.rule_file import read_rule_file
 
 __all__ = ["LICENCES", "LicenceRules", "core_closure", "licence_of", "licences", "read_licence_rules"]
 
@@ -57,15 +56,7 @@ def read_licence_rules(root: Path) -> LicenceRules:
     Raises:
         ConfigError: The file is missing or holds something else.
     """
-    path = root / LICENCES
-    try:
-        return LicenceRules.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); bring it back from the repository") from None
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(f"{path}: {where}: {problem['msg']}; see the comments in that file") from None
+    return read_rule_file(root / LICENCES, LicenceRules, remedy="see the comments in that file")
 
 
 def licences(root: Path, installed: Iterable[Distribution] | None = None) -> tuple[Finding, ...]:

@@ -4,7 +4,6 @@ No advisory service is asked: where it cannot be reached, the tools that ask it 
 The versions below which something is known are kept here, each with its advisory and the day somebody looked.
 """
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import distributions
@@ -13,11 +12,11 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.errors import ConfigError
 from harness.security.finding import Finding
 from harness.security.lock import LOCK, read_lock
+from harness.security.rule_file import read_rule_file
 
 __all__ = ["FLOORS", "Floor", "installed_packages", "known_bad", "lock_differences", "read_floors"]
 
@@ -91,17 +90,9 @@ def read_floors(root: Path) -> list[Floor]:
     Raises:
         ConfigError: The file is missing or holds something else.
     """
-    path = root / FLOORS
-    try:
-        return _FloorFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).floor
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); bring it back from the repository") from None
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(
-            f"{path}: {where}: {problem['msg']}; floors have package, below, advisory, source, looked_at"
-        ) from None
+    return read_rule_file(
+        root / FLOORS, _FloorFile, remedy="floors have package, below, advisory, source, looked_at"
+    ).floor
 
 
 def known_bad(root: Path, installed: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
