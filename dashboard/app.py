@@ -6,6 +6,10 @@
 from pathlib import Path
 from typing import Final
 
+# Streamlit imports these two when it first draws a table; meanwhile the charts of another session look whether they
+# are there, find one half imported, and break. Imported here, they are whole before anything is drawn.
+import pandas as pd  # noqa: F401 - see above
+import pyarrow as pa  # noqa: F401 - see above
 import streamlit as st
 
 from dashboard import widgets

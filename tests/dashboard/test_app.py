@@ -56,6 +56,15 @@ def test_nothing_is_shown_where_strangers_could_look(frame: AppTest, address: st
     assert not frame.dataframe
 
 
+def test_what_two_sessions_would_import_while_they_draw_is_there_before() -> None:
+    code = "import sys, dashboard.app; print(*sorted({'numpy', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(APP.parents[1])}
+
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["numpy", "pandas", "pyarrow"]
+
+
 def test_a_damaged_run_is_told_in_a_sentence(frame: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run = a_run(tmp_path, captures=1)
     run.database.unlink()
@@ -136,7 +145,8 @@ def test_no_page_shows_an_exception_or_asks_anything_of_another_machine(page: Pa
     for address, heading in PAGES.items():
         _open(page, address, heading)
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=20_000)
-        expect(page.get_by_test_id("stException")).to_have_count(0)
+        # The words of an exception, so that a failure here says what happened.
+        expect(page.get_by_test_id("stException")).to_have_text([])
 
     assert asked == {"127.0.0.1"}
 
