@@ -5,19 +5,18 @@ through one by one, by their exact value and with a reason, in data/security/pla
 """
 
 import gzip
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import zstandard
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.capturing.credentials import credentials_in
-from harness.errors import ConfigError
 from harness.security.checkout import history_lines, tracked_files
 from harness.security.finding import Finding
+from harness.security.rule_file import read_rule_file
 
 __all__ = ["PLANTED", "leaked_in_history", "leaked_secrets", "planted_keys", "text_of"]
 
@@ -52,15 +51,8 @@ def planted_keys(root: Path) -> Mapping[str, str]:
     Raises:
         ConfigError: The file is missing or holds something else.
     """
-    path = root / PLANTED
-    try:
-        rows = _PlantedFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).planted
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); bring it back from the repository") from None
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise ConfigError(f"{path}: {where}: {problem['msg']}; an entry has a `value` and a `reason`") from None
+    remedy = "an entry has a `value` and a `reason`"
+    rows = read_rule_file(root / PLANTED, _PlantedFile, remedy=remedy).planted
     return MappingProxyType({row.value: row.reason for row in rows})
 
 
