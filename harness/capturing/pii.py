@@ -49,6 +49,10 @@ _REGIONS: Final = MappingProxyType(
     }
 )
 _ANY_REGION: Final = ("US", "GB", "CN", "DE")
+# Letters that tell the language of a text which nobody named.
+_SCRIPTS: Final = MappingProxyType(
+    {re.compile("[а-яА-Я]"): "ru", re.compile("[ぁ-ヿ]"): "ja", re.compile("[가-힣]"): "ko"}
+)
 
 
 def find_personal_data(text: str, language: str | None) -> list[Find]:
@@ -56,7 +60,8 @@ def find_personal_data(text: str, language: str | None) -> list[Find]:
 
     Args:
         text: Any text.
-        language: ISO 639-1; decides which countries' phone numbers are known without a country code.
+        language: ISO 639-1; decides which countries' phone numbers are known without a country code. Where it is
+            None, the letters tell it if they are one language's, and some large countries are tried.
     """
     finds: list[Find] = []
     if "@" in text or "＠" in text:
@@ -109,12 +114,20 @@ def _cards(text: str) -> Iterator[Find]:
 def _phones(text: str, language: str | None) -> Iterator[Find]:
     """Phones by the rules of one country after another, as long as something like one is left over."""
     found: list[Find] = []
-    for region in _REGIONS.get(language or "", _ANY_REGION):
+    for region in _regions(text, language):
         if not _apart(_matches("phone", _PHONE_LIKE, text), found):
             break
         for match in _phone_matcher()(text, region):
             found += _apart([Find("phone", match.start, match.end, keep=_kept(match))], found)
     return (find for find in found if not _DATE.search(text, find.start, find.end))
+
+
+def _regions(text: str, language: str | None) -> tuple[str, ...]:
+    known = _REGIONS.get(language or "")
+    if known is not None:
+        return known
+    hinted = (_REGIONS[each] for letters, each in _SCRIPTS.items() if letters.search(text))
+    return (*(region for regions in hinted for region in regions), *_ANY_REGION)
 
 
 def _kept(match: Any) -> int:

@@ -44,9 +44,14 @@ def test_personal_data_are_found_by_their_form(text: str, kind: str, find: str) 
         ("Звоните 8 (495) 123-45-67", "ru", "(495) 123-45-67"),
         ("Llame al 912 345 678", "es", "912 345 678"),
         ("Call 020 7946 0018", None, "020 7946 0018"),
+        ("Звоните 8 (495) 123-45-67", None, "(495) 123-45-67"),
+        ("お電話は0276-72-1234まで", None, "0276-72-1234"),
+        ("전화 주세요 02-312-3456", None, "02-312-3456"),
     ],
 )
-def test_a_number_without_country_code_is_known_by_the_language(text: str, language: str | None, find: str) -> None:
+def test_a_number_without_country_code_is_known_by_the_language_or_the_letters(
+    text: str, language: str | None, find: str
+) -> None:
     spans = " ".join(span for _, span in found(text, language))
 
     assert find in spans
