@@ -96,18 +96,20 @@ def verify(names: tuple[str, ...]) -> None:
     """Check every installed file of NAMES, or of all models, against its SHA-256."""
     folder = _folder()
     scorers = chosen_scorers(names) if names else tuple(SCORERS.values())
-    wrong = []
-    for weights in (WEIGHTS[weights] for scorer in scorers for weights in scorer.weights):
+    wrong, usable = [], None
+    for scorer, weights in ((each, WEIGHTS[name]) for each in scorers for name in each.weights):
         here = installed(folder, weights)
         if here is None and not names:
             click.echo(f"{weights.name}: not installed")
             continue
         found = problems(folder, weights)
         wrong += found
+        usable = usable or scorer.name
         click.echo(f"{weights.name}: {'; '.join(found) or f'{len(here or {})} files as installed'}")
     if wrong:
         raise StoreError(f"{len(wrong)} of the models' files are not as they should be")
-    click.echo("Next: cutover extract latest --models similarity", err=True)
+    following = f"extract latest --models {usable}" if usable else f"models install {scorers[0].name}"
+    click.echo(f"Next: cutover {following}", err=True)
 
 
 def _folder() -> Path:

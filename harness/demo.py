@@ -18,6 +18,7 @@ import click
 from harness import processes
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
+from harness.emulators.scenarios import conduct_in
 from harness.errors import HarnessError
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
@@ -53,6 +54,7 @@ def demo(scenario: str, seed: int, limit: int | None, time_scale: float, dashboa
     The exit status is the verdict's: 0 go, 1 no-go, 3 inconclusive, 4 invalid.
     """
     settings = Settings.load()
+    conduct_in(scenario, "qwen")  # refuses what no stand-in knows, before one is started
     name = f"{scenario}-{seed}" + (f"-{limit}" if limit else "")
     state = settings.home / "demo" / name
     clock = SystemClock()

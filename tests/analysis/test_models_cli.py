@@ -144,6 +144,12 @@ def test_verify_finds_the_file_that_changed(home: Path, capsys: pytest.CaptureFi
     assert "cutover: 1 of the models' files are not as they should be" in printed.err
 
 
+def test_where_nothing_is_installed_the_next_step_is_to_install(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cutover("models", "verify") == 0
+
+    assert capsys.readouterr().err.strip() == "Next: cutover models install similarity"
+
+
 def test_verifying_a_model_by_name_that_is_not_installed_fails(home: Path) -> None:
     assert cutover("models", "verify", "similarity") == 4
     assert set(WEIGHTS) == {"ge2e", "dnsmos", "whisper"}
