@@ -26,6 +26,7 @@ FloatArray = NDArray[np.float64]
 
 _COLUMNS: Final = ["candidate_cost", "candidate_units", "control_cost", "control_units"]
 _SIDES: Final = ("control", "candidate")
+_FREE: Final = tuple(kind for kind, facts in KINDS.items() if facts.charge is Charge.NOTHING)
 
 
 def judge_cost(name: str, gate: RatioOfTotals, scene: Scene) -> Evaluated:
@@ -87,7 +88,7 @@ def _price_columns(side: str, gate: RatioOfTotals) -> tuple[pl.Expr, pl.Expr]:
     A failure whose cost is open counts against the candidate: as its dearest known call there, as nothing at control.
     """
     cost = pl.col(f"{side}_cost_microusd")
-    free = ended_as(side, [kind for kind, facts in KINDS.items() if facts.charge is Charge.NOTHING])
+    free = ended_as(side, _FREE)
     in_doubt = cost.max() if side == "candidate" else pl.lit(0)
     booked = pl.when(cost.is_null()).then(pl.when(free).then(pl.lit(0)).otherwise(in_doubt)).otherwise(cost)
     units = pl.col("billed_chars").cast(pl.Int64) if gate.per == "1k_chars" else pl.lit(1, dtype=pl.Int64)

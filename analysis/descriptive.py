@@ -12,7 +12,6 @@ from analysis.estimates import BOOTSTRAP_SEED, Bootstrap
 from analysis.findings import Evaluated
 from analysis.gates import ClusterMean, Gate, PairedBinary, PairedTail, PerVoice, RatioOfTotals
 from analysis.intervals import Beside, Range, exact_share, order_statistics, tail_bootstrap, tango
-from analysis.pairs import seconds, timed
 from analysis.scene import Scene
 
 __all__ = ["beside"]
@@ -21,7 +20,6 @@ FloatArray = NDArray[np.float64]
 
 _LEVEL: Final = 0.95  # of both ends together, as readers know them
 _DRAWS: Final = 1_000
-_BOTH: Final = ("control", "candidate")
 
 
 def beside(gate: Gate, evaluated: Evaluated, scene: Scene) -> tuple[Beside, ...]:
@@ -64,9 +62,7 @@ def _voices(counts: Mapping[str, int]) -> tuple[Beside, ...]:
 
 
 def _tail(gate: PairedTail, scene: Scene) -> tuple[Beside, ...]:
-    pairs = scene.pairs.lazy().filter(timed(*_BOTH))
-    times = pairs.select(seconds(side, gate.feature).alias(side) for side in _BOTH).collect()
-    control_s, candidate_s = (times[side].to_numpy() for side in _BOTH)
+    control_s, candidate_s = scene.times(gate.feature)
     ratio = tail_bootstrap(control_s, candidate_s, gate.quantile, level=_LEVEL, draws=_DRAWS, seed=BOOTSTRAP_SEED)
     own = order_statistics(candidate_s, gate.quantile, level=_LEVEL)
     name = f"p{100 * gate.quantile:g}"

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.evalues import log_e_fail, log_e_pass, proof_at
+from analysis.evalues import log_e_fail, log_e_pass, proof_at, turning_point
+from analysis.groups import Groups
 from analysis.intervals import Range, bca
 from analysis.pairs import Counts
 from harness.judgement import Interval
@@ -23,9 +24,10 @@ FloatArray = NDArray[np.float64]
 BOOTSTRAP_SEED: Final = 20261123  # fixed: judging the same evidence again gives the same bytes
 DRAWS: Final = 4000  # leaves several draws beyond the family-wise 0.05 / 30
 _FEWEST_CLUSTERS: Final = 5  # below, the few voices are the population, and requests are drawn instead
-_MOST_UNITS: Final = 500  # more clusters are dealt into this many groups, which bounds memory
+_MOST_UNITS: Final = 500  # more clusters are dealt into this many groups, which bounds time
+_MOST_REQUESTS: Final = 5_000  # more of them are dealt as well
+_MOST_WEIGHTS: Final = 250_000  # worked out at a time: 2 MB, which stay in the processor's cache
 _RATIO_RANGE: Final = (1e-3, 1e3)  # a ratio beyond is reported as having no end
-_HALVINGS: Final = 40
 
 
 def order_statistic(values: FloatArray, quantile: float) -> float | None:
@@ -67,18 +69,19 @@ class Tail:
         self.reference_s = self.control_s if reference_s is None else reference_s
         self.candidate_s = order_statistic(candidate_s, quantile)
         slow = control_s > (math.inf if self.reference_s is None else self.reference_s)
-        self._slow_controls = int(slow.sum())
+        self._candidate = _Ladder(candidate_s, quantile)
         self._while_slow = np.sort(candidate_s[slow])
-        self._while_fast = np.sort(candidate_s[~slow])
 
     def counts(self, ratio: float) -> Counts:
         """Pairs where only the candidate exceeds `ratio` times the reference, only control the reference, or both."""
-        limit = ratio * (math.inf if self.reference_s is None else self.reference_s)
-        both, candidate_only = (
-            int(times.size - np.searchsorted(times, limit, side="right"))
-            for times in (self._while_slow, self._while_fast)
-        )
-        return Counts(self.pairs, candidate_only, self._slow_controls - both, both)
+        candidate_only, control_only = (int(number) for number in self._only_slow(np.asarray(ratio)))
+        return Counts(self.pairs, candidate_only, control_only, self._while_slow.size - control_only)
+
+    def _only_slow(self, ratios: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Of each ratio, the pairs where only the candidate is slow, and those where only control is."""
+        limits = ratios * (math.inf if self.reference_s is None else self.reference_s)
+        control_only = np.searchsorted(self._while_slow, limits, side="right")
+        return self._candidate.above(limits) - (self._while_slow.size - control_only), control_only
 
     def ratio(self, alpha: float) -> Interval:
         """Candidate's quantile by control's; each end holds with 1 - alpha at any number of looks."""
@@ -86,15 +89,13 @@ class Tail:
             return Interval(estimate=None, low=None, high=None, level=1.0 - alpha)
         proof = proof_at(alpha)
 
-        def passes(ratio: float) -> bool:
-            counts = self.counts(ratio)
-            return bool(log_e_pass(counts.candidate_only, counts.control_only, counts.pairs, 0.0) >= proof)
+        def passes(ratios: FloatArray) -> NDArray[np.bool_]:
+            return np.asarray(log_e_pass(*self._only_slow(ratios), self.pairs, 0.0) >= proof)
 
-        def no_longer_fails(ratio: float) -> bool:
-            counts = self.counts(ratio)
-            return bool(log_e_fail(counts.candidate_only, counts.control_only, counts.pairs, 0.0) < proof)
+        def no_longer_fails(ratios: FloatArray) -> NDArray[np.bool_]:
+            return np.asarray(log_e_fail(*self._only_slow(ratios), self.pairs, 0.0) < proof)
 
-        low, high = _turning_point(no_longer_fails), _turning_point(passes)
+        low, high = _ratio_where(no_longer_fails), _ratio_where(passes)
         return Interval(
             estimate=self.candidate_s / self.control_s,
             low=low if low > _RATIO_RANGE[0] else None,
@@ -103,17 +104,31 @@ class Tail:
         )
 
 
-def _turning_point(is_above: Callable[[float], bool]) -> float:
+class _Ladder:
+    """Times that are asked again and again how many are longer: sorted only where the slow ones are."""
+
+    def __init__(self, times_s: FloatArray, quantile: float) -> None:
+        place = int((2.0 * quantile - 1.0) * times_s.size)  # twice as many as are slow: a limit may lie a little lower
+        self._times_s = times_s
+        self._upper = np.sort(np.partition(times_s, place)[place:]) if times_s.size else times_s
+
+    def above(self, limits_s: FloatArray) -> NDArray[np.intp]:
+        """How many are longer than each limit."""
+        found = np.asarray(self._upper.size - np.searchsorted(self._upper, limits_s, side="right"))
+        # All of the upper ones are longer: some of the others may be as well.
+        for place in np.argwhere(found == self._upper.size):
+            found[tuple(place)] = np.count_nonzero(self._times_s > limits_s[tuple(place)])
+        return found
+
+
+def _ratio_where(is_above: Callable[[FloatArray], NDArray[np.bool_]]) -> float:
     """The ratio where a condition turns from false to true; the ends of the range when it never does."""
-    low, high = (math.log(end) for end in _RATIO_RANGE)
-    if is_above(_RATIO_RANGE[0]):
-        return _RATIO_RANGE[0]
-    if not is_above(_RATIO_RANGE[1]):
-        return _RATIO_RANGE[1]
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2.0
-        low, high = (low, middle) if is_above(math.exp(middle)) else (middle, high)
-    return math.exp(high)
+    ends = np.array(_RATIO_RANGE)
+    is_low, is_high = is_above(ends)
+    if is_low or not is_high:
+        return _RATIO_RANGE[0 if is_low else 1]
+    low, high = np.log(ends)
+    return math.exp(turning_point(lambda logs: is_above(np.exp(logs)), np.asarray(low), float(high - low)))
 
 
 class Totals(NamedTuple):
@@ -152,8 +167,7 @@ class Bootstrap:
         self._sums = units.sum(axis=0)[:, np.newaxis]
         self._draws = np.empty((len(columns), 0))
         if len(units) >= 2:
-            random = np.random.default_rng(BOOTSTRAP_SEED)
-            self._draws = (_weights(random, len(units), draws) @ units).T
+            self._draws = _drawn_sums(units, draws).T
 
     def totals(self, function: Callable[[FloatArray], FloatArray]) -> Totals:
         """A function of the sums: it takes shape (columns, n), in the order given, and answers n numbers."""
@@ -175,18 +189,37 @@ class Bootstrap:
         return bca(totals.estimate, totals.draws, without_one[np.isfinite(without_one)], level=level)
 
 
-def _weights(random: np.random.Generator, units: int, draws: int) -> FloatArray:
+def _drawn_sums(units: FloatArray, draws: int) -> FloatArray:
+    """The sums of every draw, shape (draws, columns); several draws at a time, which bounds memory."""
+    random = np.random.default_rng(BOOTSTRAP_SEED)
+    at_once = max(1, _MOST_WEIGHTS // len(units))
+    firsts = range(0, draws, at_once)
+    return np.concatenate(
+        [_weights(random, len(units), min(at_once, draws - first)).astype(np.float64) @ units for first in firsts]
+    )
+
+
+def _weights(random: np.random.Generator, units: int, draws: int) -> NDArray[np.intp]:
     """How often each unit is in each draw, shape (draws, units): a multinomial, several times quicker than numpy's."""
     drawn = random.integers(0, units, size=(draws, units)) + units * np.arange(draws)[:, np.newaxis]
-    return np.bincount(drawn.ravel(), minlength=draws * units).reshape(draws, units).astype(np.float64)
+    return np.bincount(drawn.ravel(), minlength=draws * units).reshape(draws, units)
 
 
 def _units(pairs: pl.DataFrame, columns: list[str]) -> FloatArray:
     """Sums for each unit that is drawn whole, shape (units, columns), in an order that only the data decides."""
-    by_cluster = pairs.group_by("cluster").agg(pl.col(columns).sum()).sort("cluster", nulls_last=True)
-    if by_cluster.height < _FEWEST_CLUSTERS:
-        return pairs.select(columns).sort(columns).to_numpy().astype(np.float64)
-    if by_cluster.height > _MOST_UNITS:
-        group = pl.int_range(pl.len()) % _MOST_UNITS
-        by_cluster = by_cluster.group_by(group.alias("group")).agg(pl.col(columns).sum()).sort("group")
-    return by_cluster.select(columns).to_numpy().astype(np.float64)
+    clusters = Groups(pairs["cluster"])
+    if clusters.sizes.size < _FEWEST_CLUSTERS:
+        requests: FloatArray = pairs.select(columns).sort(columns).to_numpy().astype(np.float64)
+        # What was put in order by its size is shuffled: groups dealt from that would be too much alike.
+        shuffled = np.random.default_rng(BOOTSTRAP_SEED).permutation
+        return requests if len(requests) <= _MOST_REQUESTS else _dealt(shuffled(requests))
+    by_name = [clusters.sums(pairs[column])[clusters.in_order] for column in columns]
+    return _dealt(np.column_stack(by_name))
+
+
+def _dealt(units: FloatArray) -> FloatArray:
+    """Many units added up in `_MOST_UNITS` groups; few as they are."""
+    if len(units) <= _MOST_UNITS:
+        return units
+    group = np.arange(len(units)) % _MOST_UNITS
+    return np.column_stack([np.bincount(group, weights=column) for column in units.T])

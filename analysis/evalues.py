@@ -8,6 +8,7 @@ Every function takes counts as numbers or arrays that broadcast against each oth
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "lower_bound",
     "pairs_needed",
     "proof_at",
+    "turning_point",
     "upper_bound",
 ]
 
@@ -27,7 +29,8 @@ FloatArray = NDArray[np.float64]
 # Shares of the largest bet that cannot go broke; the mixture gives each the same weight (verdicts.md 2.2).
 _GRID: Final = np.geomspace(0.002, 0.95, 40)
 _EDGE: Final = 1e-9  # bounds are looked for between floor + edge and 1 - edge
-_PARTS, _ROUNDS = 16, 10  # 16^-10 of an interval of length 2: far below any printed digit
+_ALL_LOST: Final = np.log1p(-_GRID)  # by a bet on a pair that goes against it as far as a pair can
+_PARTS, _ROUNDS = 32, 8  # 32^-8 of an interval of length 2: far below any printed digit
 
 
 def proof_at(alpha: float, family: int = 1) -> float:
@@ -47,7 +50,7 @@ def log_e_pass(only_candidate: ArrayLike, only_control: ArrayLike, pairs: ArrayL
     worse, better, even, m = _broadcast(only_candidate, only_control, pairs, margin)
     bet = _GRID / (1.0 - m)
     with np.errstate(invalid="ignore"):
-        log_e = worse * np.log1p(bet * (m - 1.0)) + better * np.log1p(bet * (m + 1.0)) + even * np.log1p(bet * m)
+        log_e = worse * _ALL_LOST + better * np.log1p(bet * (m + 1.0)) + even * np.log1p(bet * m)
     return _log_mean_exp(log_e)
 
 
@@ -85,7 +88,7 @@ def upper_bound(
     def is_above(worse: FloatArray, better: FloatArray, count: FloatArray, margin: FloatArray) -> NDArray[np.bool_]:
         return np.asarray(log_e_pass(worse, better, count, margin) >= proof)
 
-    return _turning_point(is_above, only_candidate, only_control, pairs, floor=floor)
+    return _margin_of(is_above, only_candidate, only_control, pairs, floor=floor)
 
 
 def lower_bound(
@@ -97,7 +100,7 @@ def lower_bound(
     def is_above(worse: FloatArray, better: FloatArray, count: FloatArray, margin: FloatArray) -> NDArray[np.bool_]:
         return np.asarray(log_e_fail(worse, better, count, margin, floor=floor) < proof)
 
-    return _turning_point(is_above, only_candidate, only_control, pairs, floor=floor)
+    return _margin_of(is_above, only_candidate, only_control, pairs, floor=floor)
 
 
 def pairs_needed(
@@ -132,22 +135,32 @@ def _broadcast(*values: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray, 
 
 
 def _log_mean_exp(values: FloatArray) -> FloatArray:
-    highest = values.max(axis=-1, keepdims=True)
-    mean: FloatArray = highest[..., 0] + np.log(np.exp(values - highest).mean(axis=-1))
+    highest = np.maximum.reduce(values, axis=-1, keepdims=True)
+    total = np.add.reduce(np.exp(values - highest), axis=-1)
+    mean: FloatArray = highest[..., 0] + np.log(total / values.shape[-1])
     return mean
 
 
-def _turning_point(is_above: Any, *counts: ArrayLike, floor: float) -> FloatArray:
-    """Where a condition on counts and a margin that is false below and true above turns, in (floor, 1).
-
-    Several margins are tried at once: numpy takes hardly longer for them than for one.
-    """
+def _margin_of(is_above: Any, *counts: ArrayLike, floor: float) -> FloatArray:
+    """Where a condition on counts and a margin turns, in (floor, 1)."""
     columns = [np.asarray(each, dtype=np.float64)[..., np.newaxis] for each in counts]
-    shape = np.broadcast_shapes(*(each.shape[:-1] for each in columns))
+    low = np.full(np.broadcast_shapes(*(each.shape[:-1] for each in columns)), floor + _EDGE)
+    return turning_point(lambda margins: is_above(*columns, margins), low, 1.0 - floor - 2.0 * _EDGE)
+
+
+def turning_point(is_above: Callable[[FloatArray], NDArray[np.bool_]], low: FloatArray, width: float) -> FloatArray:
+    """Where a condition that is false below and true above turns, to 1e-12 of `width`.
+
+    Several places are tried at once: numpy takes hardly longer for them than for one.
+
+    Args:
+        is_above: Answers numbers of shape (..., n) in that shape.
+        low: Where to look from, shape (...).
+        width: How far to look.
+    """
     parts = np.arange(1, _PARTS) / _PARTS
-    low, width = np.full(shape, floor + _EDGE), 1.0 - floor - 2.0 * _EDGE
     for _ in range(_ROUNDS):
         tried = low[..., np.newaxis] + width * parts
-        low = low + width / _PARTS * (~is_above(*columns, tried)).sum(axis=-1)
+        low = low + width / _PARTS * (~is_above(tried)).sum(axis=-1)
         width /= _PARTS
     return low + width

@@ -4,6 +4,7 @@ A band compares the candidate's audio with control's. Two takes of control diffe
 the candidate is compared with the repeat: d = 1[candidate outside] - 1[repeat outside].
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from analysis.evalues import log_e_fail, log_e_pass, lower_bound
@@ -62,6 +63,7 @@ def floor_of(gate: Conditions, scene: Scene, p95_s: float | None) -> Floor:
     )
 
 
+@lru_cache(maxsize=256)  # the same of every share that the self-test spoils
 def _fewest(margin: float, bar: Bar) -> int:
     """Pairs without any difference that would prove `margin`."""
     most = 1

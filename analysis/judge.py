@@ -4,10 +4,10 @@ A pure function of evidence and thresholds: it reads no clock and no file, and k
 """
 
 import hashlib
-import itertools
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,7 @@ from analysis.evidence import Evidence, RunFacts
 from analysis.faults import failure_of_ours, fault_of, incomplete
 from analysis.findings import SEVERITY, Evaluated, unjudged, withheld
 from analysis.forecast import Pace, priced
-from analysis.gates import PerVoice
+from analysis.gates import Gate, PerVoice
 from analysis.intervals import Beside
 from analysis.load import counting, held_back, is_paced
 from analysis.proofs import Bar
@@ -92,47 +92,68 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
         )
 
 
+class _Prepared(NamedTuple):
+    """One operation before its verdict."""
+
+    sample: Sample
+    scene: Scene
+    gates: Mapping[str, Gate]  # those that count
+    test: SelfTest
+
+
+class _Weighed(NamedTuple):
+    """All findings of one operation, those of segments among them."""
+
+    evaluated: list[Evaluated]
+    worst_segments: Mapping[str, Segment]
+
+
 def _judge(evidence: Evidence, thresholds: Thresholds) -> Judgement:
     present = set(evidence.ledger["operation"])
     operations = [operation for operation in Operation if operation.value in present]
-    as_of = max(run.ended_at for run in evidence.runs)
-    samples = [take_sample(evidence.pairs, operation, thresholds.stats, as_of=as_of) for operation in operations]
     bar = Bar(alpha=thresholds.stats.alpha, family=max(1, _claims(operations, thresholds)))
-    fault = fault_of(evidence)
-    scenes = [_scene(sample, evidence, thresholds, bar) for sample in samples]
-    counted = [counting(thresholds.gates_for(scene.operation), scene) for scene in scenes]
-    tests = [self_test(scene, gates) for scene, gates in zip(scenes, counted, strict=True)]
-    fault = fault or next((f"{test.operation}: {test.fault}" for test in tests if test.fault), None)
-    faults = [fault or incomplete(sample, thresholds.stats.min_pair_completeness) for sample in samples]
-    segmented = [
-        _NO_SEGMENTS if reason else judge_segments(scene, gates, thresholds.stats)
-        for scene, gates, reason in zip(scenes, counted, faults, strict=True)
-    ]
-    evaluated = [
-        _with_vetoes(_evaluate(scene, thresholds, sample, reason), segments.vetoes)
-        for scene, sample, reason, segments in zip(scenes, samples, faults, segmented, strict=True)
-    ]
+    prepared = [_prepare(operation, evidence, thresholds, bar) for operation in operations]
+    tests = [each.test for each in prepared]
+    fault = fault_of(evidence) or next((f"{test.operation}: {test.fault}" for test in tests if test.fault), None)
+    weighed = [_weigh(each, thresholds, fault) for each in prepared]
+    # Mostly numpy's draws, which let other threads run meanwhile.
+    with ThreadPoolExecutor() as threads:
+        details = threads.map(lambda each, found: _details(each, found, thresholds), prepared, weighed)
+    samples = tuple(each.sample for each in prepared)
     verdicts = tuple(
-        _verdict(sample.operation, group, sample.pairs.height, fault)
-        for sample, group in zip(samples, evaluated, strict=True)
+        _verdict(sample.operation, found.evaluated, sample.pairs.height, fault)
+        for sample, found in zip(samples, weighed, strict=True)
     )
     return Judgement(
-        overall=_overall(verdicts, list(itertools.chain(*evaluated)), samples, fault),
+        overall=_overall(verdicts, [finding for found in weighed for finding in found.evaluated], samples, fault),
         verdicts=verdicts,
-        samples=tuple(samples),
-        details=tuple(
-            Details(
-                test,
-                segments.worst,
-                worst_pairs(scene, gates),
-                _beside(group, scene, thresholds),
-            )
-            for test, segments, scene, gates, group in zip(tests, segmented, scenes, counted, evaluated, strict=True)
-        ),
+        samples=samples,
+        details=tuple(details),
         evidence=evidence,
         thresholds=thresholds,
         epoch=_epoch(evidence.runs, thresholds),
     )
+
+
+def _prepare(operation: Operation, evidence: Evidence, thresholds: Thresholds, bar: Bar) -> _Prepared:
+    as_of = max(run.ended_at for run in evidence.runs)
+    sample = take_sample(evidence.pairs, operation, thresholds.stats, as_of=as_of)
+    scene = _scene(sample, evidence, thresholds, bar)
+    gates = counting(thresholds.gates_for(operation), scene)
+    return _Prepared(sample, scene, gates, self_test(scene, gates))
+
+
+def _weigh(prepared: _Prepared, thresholds: Thresholds, fault: str | None) -> _Weighed:
+    sample, scene, gates, _ = prepared
+    reason = fault or incomplete(sample, thresholds.stats.min_pair_completeness)
+    segments = _NO_SEGMENTS if reason else judge_segments(scene, gates, thresholds.stats)
+    return _Weighed(_with_vetoes(_evaluate(scene, thresholds, sample, reason), segments.vetoes), segments.worst)
+
+
+def _details(prepared: _Prepared, weighed: _Weighed, thresholds: Thresholds) -> Details:
+    _, scene, gates, test = prepared
+    textbook = _beside(weighed.evaluated, scene, thresholds)
+    return Details(test, weighed.worst_segments, worst_pairs(scene, gates), textbook)
 
 
 def _claims(operations: Sequence[Operation], thresholds: Thresholds) -> int:

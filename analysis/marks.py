@@ -3,6 +3,7 @@
 Pooled counts, counts of a segment and counts of the self-test are all made from the same marks.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -59,6 +60,7 @@ def marks_of(gate: Gate, earliest: pl.DataFrame) -> Marks | None:
     return None
 
 
+@lru_cache(maxsize=256)  # the self-test asks for the same ones dozens of times
 def condition_marks(gate: Conditions, p95_s: float | None, *, candidate: str = "candidate") -> Marks:
     """The marks of a gate on features.
 

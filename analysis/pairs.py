@@ -4,12 +4,13 @@ A side is the prefix of its columns: `control`, `candidate`, in noise pairs `rep
 decided here.
 """
 
-from collections.abc import Iterable
+from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from analysis.gates import TIMINGS, Condition
 from harness.errors import KINDS, ErrorKind
@@ -19,11 +20,13 @@ __all__ = [
     "NO_ANSWER",
     "OUTCOME_CLASSES",
     "Counts",
+    "Flags",
     "answered",
     "bad",
     "count_pairs",
     "delivered",
     "ended_as",
+    "flags_of",
     "heard",
     "is_sent",
     "lost",
@@ -33,6 +36,8 @@ __all__ = [
     "unmeasured",
     "unusable",
 ]
+
+BoolArray = NDArray[np.bool_]
 
 _TIMEOUTS: Final = (ErrorKind.TIMEOUT_CONNECT, ErrorKind.TIMEOUT_READ, ErrorKind.TIMEOUT_TOTAL)
 
@@ -49,6 +54,7 @@ NO_ANSWER: Final = (
 )
 _ERRORS: Final = tuple(kind for kind, facts in KINDS.items() if facts.blames_provider)
 _RATE_LIMITED: Final = (ErrorKind.RATE_LIMITED,)
+_UNKNOWN: Final = (ErrorKind.UNKNOWN_OUTCOME,)
 
 # What a `paired_binary` gate may count. A refusal is nobody's fault and still a request the caller gets no audio for;
 # errors, refusals, rate_limited and NO_ANSWER hold every kind of failure exactly once.
@@ -76,7 +82,32 @@ class Counts(NamedTuple):
         return self.candidate_only + self.both
 
 
-def ended_as(side: str, kinds: Iterable[ErrorKind]) -> pl.Expr:
+class Flags(NamedTuple):
+    """What a paired gate sees in each pair, in their order."""
+
+    among: BoolArray  # it counts
+    candidate: BoolArray  # the candidate, or control's repeat, was bad; where it cannot be told it was
+    control: BoolArray
+
+    @property
+    def worse(self) -> BoolArray:
+        """Pairs where only the candidate was bad."""
+        return self.among & self.candidate & ~self.control
+
+    @property
+    def better(self) -> BoolArray:
+        """Pairs where only control was bad."""
+        return self.among & self.control & ~self.candidate
+
+    @property
+    def counts(self) -> Counts:
+        """How often only one side was bad, and how often both."""
+        parts = (self.among, self.worse, self.better, self.among & self.candidate & self.control)
+        return Counts(*(int(np.count_nonzero(part)) for part in parts))
+
+
+@cache  # of a list, polars takes longer to put the expression together than to work it out on thousands of pairs
+def ended_as(side: str, kinds: tuple[ErrorKind, ...]) -> pl.Expr:
     """The side failed in one of these ways."""
     return pl.col(f"{side}_outcome").is_in([kind.value for kind in kinds])
 
@@ -93,7 +124,7 @@ def answered(side: str) -> pl.Expr:
 
 def lost(side: str) -> pl.Expr:
     """Our own run was killed while the side was under way, so nobody saw how it ended or how long it took."""
-    return ended_as(side, [ErrorKind.UNKNOWN_OUTCOME]) & pl.col(f"{side}_service_s").is_null()
+    return ended_as(side, _UNKNOWN) & pl.col(f"{side}_service_s").is_null()
 
 
 def heard(*sides: str) -> pl.Expr:
@@ -172,7 +203,14 @@ def _beyond(condition: Condition, value: pl.Expr, control_p95_s: float | None) -
 def count_pairs(
     pairs: pl.DataFrame, candidate_bad: pl.Expr, control_bad: pl.Expr, *, among: pl.Expr | None = None
 ) -> Counts:
-    """How often only one side was bad, and how often both.
+    """How often only one side was bad, and how often both; the arguments are those of `flags_of`."""
+    return flags_of(pairs, candidate_bad, control_bad, among=among).counts
+
+
+def flags_of(
+    pairs: pl.DataFrame, candidate_bad: pl.Expr, control_bad: pl.Expr, *, among: pl.Expr | None = None
+) -> Flags:
+    """What a gate sees in each pair.
 
     Args:
         pairs: One row a pair.
@@ -183,7 +221,5 @@ def count_pairs(
     counted = pl.repeat(True, pl.len()) if among is None else among.fill_null(value=False)
     candidate, control = candidate_bad.fill_null(value=True), control_bad.fill_null(value=True)
     # Each worked out once and summed by numpy: within one query it would be worked out for every sum it is in.
-    flags = pairs.select(counted.alias("counted"), candidate.alias("candidate"), control.alias("control"))
-    counts, ours, theirs = (flags[name].to_numpy() for name in flags.columns)
-    parts = (counts, counts & ours & ~theirs, counts & theirs & ~ours, counts & ours & theirs)
-    return Counts(*(int(np.count_nonzero(part)) for part in parts))
+    flags = pairs.select(among=counted, candidate=candidate, control=control)
+    return Flags(*(flags[name].to_numpy() for name in Flags._fields))

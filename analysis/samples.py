@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from analysis.groups import Groups
 from analysis.pairs import answered, is_sent
 from analysis.thresholds import Stats
 from analysis.units import count
@@ -81,7 +82,7 @@ def take_sample(pairs: pl.DataFrame, operation: Operation, stats: Stats, *, as_o
         enrolled_anew=young.height - current.height,
         repeated=current.height - distinct.height,
         over_voice_cap=distinct.height - capped.height,
-        voices=capped["voice_id"].drop_nulls().n_unique(),
+        voices=Groups(capped["voice_id"]).named,
         days=capped["sent_at"].dt.date().drop_nulls().n_unique(),
     )
 
@@ -91,14 +92,12 @@ def _as_enrolled_now(pairs: pl.DataFrame) -> pl.DataFrame:
 
     The enrolment that spoke last counts. A failure may name none, so it belongs to the one of its time.
     """
-    named = pairs.lazy().select("voice_id", "candidate_voice", "sent_at").drop_nulls()
-    used = (
-        named.group_by("voice_id", "candidate_voice")
-        .agg(began=pl.col("sent_at").min(), ended=pl.col("sent_at").max())
-        .collect()
-    )
-    if used["voice_id"].n_unique() == used.height:
+    named = pairs.select("voice_id", "candidate_voice", "sent_at").drop_nulls()
+    if Groups(named["voice_id"]).determine(Groups(named["candidate_voice"])):
         return pairs
+    used = named.group_by("voice_id", "candidate_voice").agg(
+        began=pl.col("sent_at").min(), ended=pl.col("sent_at").max()
+    )
     newest = used.sort("ended", "candidate_voice").group_by("voice_id").agg(pl.col("candidate_voice", "began").last())
     joined = pairs.join(newest.rename({"candidate_voice": "newest"}), on="voice_id", how="left", maintain_order="left")
     is_newest = (pl.col("candidate_voice") == pl.col("newest")).fill_null(pl.col("sent_at") >= pl.col("began"))
@@ -106,7 +105,7 @@ def _as_enrolled_now(pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_of_each_capture(pairs: pl.DataFrame) -> pl.DataFrame:
-    if pairs["capture_id"].n_unique() == pairs.height:
+    if pairs["capture_id"].hash().n_unique() == pairs.height:  # hashes that differ are of words that do
         return pairs
     in_order = pairs.sort("sent_at", "run_id", "capture_id", "repetition", nulls_last=True)
     return in_order.unique("capture_id", keep="first", maintain_order=True)
@@ -114,7 +113,7 @@ def _first_of_each_capture(pairs: pl.DataFrame) -> pl.DataFrame:
 
 def _up_to_each_voice(pairs: pl.DataFrame, most: int) -> pl.DataFrame:
     """The earliest pairs of each voice: chosen by time, never by result."""
-    if pairs.height == 0 or int(pairs["voice_id"].value_counts()["count"].max()) <= most:  # type: ignore[arg-type] # an integer
+    if Groups(pairs["voice_id"]).sizes.max(initial=0) <= most:
         return pairs
     in_order = pairs.sort("sent_at", "capture_id", nulls_last=True)
     return in_order.filter(pl.int_range(pl.len()).over("voice_id") < most)

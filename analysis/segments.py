@@ -4,16 +4,20 @@ A segment never needs a pass of its own. It fails only on its own evidence, Holm
 of an operation, so that looking into many corners finds nothing that is not there (verdicts.md 2.3 E).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from analysis.evalues import log_e_fail, lower_bound, proof_at, upper_bound
 from analysis.findings import Evaluated
 from analysis.gates import Gate, PairedAny, PairedBand, PairedExceed
-from analysis.marks import Marks, condition_marks, is_relative, marks_of
+from analysis.groups import Groups
+from analysis.marks import condition_marks, is_relative, marks_of
+from analysis.pairs import Flags, flags_of
 from analysis.scene import Scene
 from analysis.thresholds import Stats
 from analysis.units import amount, count
@@ -21,18 +25,20 @@ from harness.judgement import Finding, Interval, Outcome
 
 __all__ = ["SEGMENT_CLAIMS", "Segment", "Segmented", "judge_segments"]
 
+IntArray = NDArray[np.intp]
+
 # All segments of an operation together may fail wrongly as often as this many claims on all of its pairs.
 SEGMENT_CLAIMS: Final = 3
 
-_FLAGS: Final = r"^(pairs|worse|better)_\d+$"
 _SHORT_CHARS, _LONG_CHARS = 60, 200  # a remark, a sentence or two, a paragraph
+_LENGTHS: Final = pl.Enum(["short", "medium", "long"])
 _KEYS: Final[Mapping[str, pl.Expr]] = {
     "language": pl.col("language").fill_null("auto"),
     "length": pl.when(pl.col("text_chars") <= _SHORT_CHARS)
-    .then(pl.lit("short"))
+    .then(pl.lit("short", dtype=_LENGTHS))
     .when(pl.col("text_chars") <= _LONG_CHARS)
-    .then(pl.lit("medium"))
-    .otherwise(pl.lit("long")),
+    .then(pl.lit("medium", dtype=_LENGTHS))
+    .otherwise(pl.lit("long", dtype=_LENGTHS)),
     "voice": pl.col("voice_id"),
     "segment": pl.col("segment"),
 }
@@ -47,16 +53,12 @@ class Segment(NamedTuple):
     worse: int  # only the candidate was bad
     better: int  # only control was bad
     margin: float  # a share
+    log_e: float  # evidence that the margin is broken here
 
     @property
     def excess(self) -> float:
         """How much more often the candidate is bad; a share."""
         return (self.worse - self.better) / self.pairs
-
-    @property
-    def log_e(self) -> float:
-        """Evidence that the margin is broken here."""
-        return float(log_e_fail(self.worse, self.better, self.pairs, self.margin))
 
 
 class Segmented(NamedTuple):
@@ -86,60 +88,58 @@ def judge_segments(scene: Scene, gates: Mapping[str, Gate], stats: Stats) -> Seg
 def _segments(scene: Scene, gates: Mapping[str, Gate], stats: Stats) -> list[Segment]:
     """Every segment that is large enough, for every gate."""
     triples = scene.triples if scene.noise_pairs.height else None
-    plain: dict[str, Marks] = {}
-    relative: dict[str, Marks] = {}
+    plain: list[_Seen] = []
+    relative: list[_Seen] = []
     for name, gate in gates.items():
         if triples is not None and isinstance(gate, PairedExceed | PairedBand | PairedAny) and is_relative(gate):
             ours, noise = condition_marks(gate, None), condition_marks(gate, None, candidate="repeat")
-            relative[name] = Marks(ours.candidate, noise.candidate, ours.among & noise.among, ours.margin)
+            flags = flags_of(triples, ours.candidate, noise.candidate, among=ours.among & noise.among)
+            relative.append(_Seen.of(name, flags, ours.margin))
         elif (marks := marks_of(gate, scene.earliest)) is not None:
-            plain[name] = marks
+            plain.append(_Seen.of(name, scene.flags(gate, marks), marks.margin))
     found = _counted(scene.pairs, plain, stats)
     return found if triples is None else [*found, *_counted(triples, relative, stats)]
 
 
-def _counted(pairs: pl.DataFrame, marks: Mapping[str, Marks], stats: Stats) -> list[Segment]:
-    if not marks or not stats.segments:
-        return []
-    flags = [expression for number, each in enumerate(marks.values()) for expression in _flags(number, each)]
-    # Flags first and sums of plain columns then: an expression inside a group-by is worked out group by group.
-    flagged = pairs.lazy().select(*(_key(key, pairs, stats).alias(key) for key in stats.segments), *flags)
-    finest = flagged.group_by(stats.segments).agg(pl.col(_FLAGS).sum()).collect()
-    found = []
-    for key in stats.segments:
-        if finest[key].n_unique() < 2:
-            continue  # a part that is the whole says nothing new
-        totals = finest.group_by(key).agg(pl.col(_FLAGS).sum()).filter(pl.col(key).is_not_null())
-        for number, (gate, each) in enumerate(marks.items()):
-            columns = [key, f"pairs_{number}", f"worse_{number}", f"better_{number}"]
-            large = totals.select(columns).filter(pl.col(columns[1]) >= stats.segment_min_pairs)
-            found += [
-                Segment(gate, f"{key}={value}", int(pairs), int(worse), int(better), each.margin)
-                for value, pairs, worse, better in large.iter_rows()
-            ]
+class _Seen(NamedTuple):
+    """Places of the pairs that a gate leaves out or calls bad: few, so that they are quickly counted by any key."""
+
+    gate: str
+    left_out: IntArray
+    worse: IntArray
+    better: IntArray
+    margin: float
+
+    @classmethod
+    def of(cls, gate: str, flags: Flags, margin: float) -> Self:
+        left_out, worse, better = (np.flatnonzero(each) for each in (~flags.among, flags.worse, flags.better))
+        return cls(gate, left_out, worse, better, margin)
+
+
+def _counted(pairs: pl.DataFrame, seen: Sequence[_Seen], stats: Stats) -> list[Segment]:
+    found: list[Segment] = []
+    for key in stats.segments if seen else ():
+        groups = Groups(pairs.select(_KEYS[key]).to_series())
+        if groups.sizes.size > 1:  # a part that is the whole says nothing new
+            found += itertools.chain(*(_large(key, groups, each, stats.segment_min_pairs) for each in seen))
     return found
 
 
-def _key(key: str, pairs: pl.DataFrame, stats: Stats) -> pl.Expr:
-    """The segment a pair is in, null where it is too small to have a say; keeps the groups few."""
-    if key != "voice":
-        return _KEYS[key]
-    sizes = pairs["voice_id"].value_counts().filter(pl.col("count") >= stats.segment_min_pairs)
-    return pl.when(pl.col("voice_id").is_in(sizes["voice_id"].to_list())).then(pl.col("voice_id"))
-
-
-def _flags(number: int, marks: Marks) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    among = marks.among.fill_null(value=False)
-    candidate, control = marks.candidate.fill_null(value=True), marks.control.fill_null(value=True)
-    return (
-        among.alias(f"pairs_{number}"),
-        (among & candidate & ~control).alias(f"worse_{number}"),
-        (among & control & ~candidate).alias(f"better_{number}"),
-    )
+def _large(key: str, groups: Groups, seen: _Seen, least: int) -> list[Segment]:
+    """The groups with a name and enough pairs that one gate looks at."""
+    pairs = groups.sizes - groups.counts(seen.left_out)
+    large = np.flatnonzero(pairs[: groups.named] >= least)
+    numbers = [each[large] for each in (pairs, groups.counts(seen.worse), groups.counts(seen.better))]
+    log_e = log_e_fail(numbers[1], numbers[2], numbers[0], seen.margin)
+    columns = (each.tolist() for each in (*numbers, log_e))
+    return [
+        Segment(seen.gate, f"{key}={word}", pairs, worse, better, seen.margin, log_e)
+        for word, pairs, worse, better, log_e in zip(groups.words[large], *columns, strict=True)
+    ]
 
 
 def _finding(segment: Segment, scene: Scene) -> Finding:
-    gate, name, pairs, worse, better, margin = segment
+    gate, name, pairs, worse, better, margin, _ = segment
     low, high = (
         100.0 * float(np.asarray(bound(worse, better, pairs, alpha=scene.bar.alpha)))
         for bound in (lower_bound, upper_bound)

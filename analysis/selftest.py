@@ -49,12 +49,11 @@ class SelfTest:
 
 def self_test(scene: Scene, gates: Mapping[str, Gate]) -> SelfTest:
     """Test the blocking gates of one operation on its noise pairs."""
-    noise = scene.noise_pairs.filter(answered("control") & answered("repeat"))
-    noise = noise.unique(["run_id", "capture_id"], keep="any").sort("run_id", "capture_id")
+    places = _places_of_noise(scene.noise_pairs)
     tested = {name: gate for name, gate in gates.items() if gate.blocking}
-    if noise.height < MIN_NOISE_PAIRS:
-        return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=None, caught_from={})
-    newest = noise.tail(_MOST_MOVED)
+    if places.len() < MIN_NOISE_PAIRS:
+        return SelfTest(operation=scene.operation, noise_pairs=places.len(), fault=None, caught_from={})
+    newest = scene.noise_pairs[places.tail(_MOST_MOVED)]
     twins = newest.with_columns(pl.col("^repeat_.*$").name.map(lambda name: name.replace("repeat_", "candidate_", 1)))
     stage = replace(scene, pairs=twins, noise_pairs=newest)
     fault = _moved(stage, tested)
@@ -63,7 +62,14 @@ def self_test(scene: Scene, gates: Mapping[str, Gate]) -> SelfTest:
         usable = twins.filter(heard("control", "candidate")).tail(_MOST_PAIRS)
         repeats = newest.filter(heard("control", "repeat")).tail(_MOST_PAIRS)
         caught, fault = _spoil_and_judge(replace(stage, pairs=usable, noise_pairs=repeats), tested)
-    return SelfTest(operation=scene.operation, noise_pairs=noise.height, fault=fault, caught_from=caught)
+    return SelfTest(operation=scene.operation, noise_pairs=places.len(), fault=fault, caught_from=caught)
+
+
+def _places_of_noise(noise_pairs: pl.DataFrame) -> pl.Series:
+    """Where the noise pairs are that were answered on both sides, one of each capture, the newest last."""
+    keys = ["run_id", "capture_id"]
+    both = noise_pairs.lazy().with_row_index("place").filter(answered("control") & answered("repeat"))
+    return both.select("place", *keys).unique(keys, keep="any").sort(keys).collect()["place"]
 
 
 def _moved(stage: Scene, gates: Mapping[str, Gate]) -> str | None:

@@ -17,14 +17,13 @@ from analysis.floor import floor_of
 from analysis.gates import TIMINGS, Condition, Gate, PairedAny, PairedBinary, PairedTail
 from analysis.load import load_fault
 from analysis.marks import Conditions, condition_marks, control_p95_s, frozen_reference_s, is_about_time, is_relative
-from analysis.pairs import OUTCOME_CLASSES, count_pairs, ended_as, seconds, timed, unmeasured
+from analysis.pairs import OUTCOME_CLASSES, count_pairs, ended_as, timed, unmeasured
 from analysis.scene import Scene
 from analysis.units import amount, count
 from harness.judgement import Outcome
 
 __all__ = ["fewest_for", "judge_conditions", "judge_outcomes", "judge_tail"]
 
-_SIDES: Final = ("control", "candidate")
 _COUNTED: Final = {"errors": "failures", "timeouts": "timeouts", "refusals": "refusals", "rate_limited": "rate limits"}
 
 
@@ -42,28 +41,25 @@ def judge_outcomes(name: str, gate: PairedBinary, scene: Scene) -> Evaluated:
 
 def judge_tail(name: str, gate: PairedTail, scene: Scene) -> Evaluated:
     """How slow the slow calls are; open on too few pairs to know the quantile."""
-    among = timed("control", "candidate")
-    times = (
-        scene.pairs.lazy().filter(among).select(seconds(side, gate.feature).alias(side) for side in _SIDES).collect()
-    )
-    counts = {"pairs": times.height, "left_out": scene.pairs.height - times.height}
-    problem = _not_measured(name, gate, scene, gate.feature, among)
+    times = scene.times(gate.feature)
+    pairs = int(times.control.size)
+    counts = {"pairs": pairs, "left_out": scene.pairs.height - pairs}
+    problem = _not_measured(name, gate, scene, gate.feature, timed("control", "candidate"))
     problem = problem or _slowed_by_us(name, gate, scene)
     if problem is not None:
         return problem
     fewest = fewest_for(gate.quantile)
-    if times.height < fewest:
-        needs = proofs.more_pairs(fewest - times.height, fewest - times.height)
-        why = f"not judged on {count(times.height, 'pair')}; {needs.text}"
+    if pairs < fewest:
+        needs = proofs.more_pairs(fewest - pairs, fewest - pairs)
+        why = f"not judged on {count(pairs, 'pair')}; {needs.text}"
         return unjudged(
             name, gate, scene.operation, outcome=Outcome.INCONCLUSIVE, why=why, counts=counts, forecast=needs
         )
-    candidate_s = times["candidate"].to_numpy()
     reference_s = frozen_reference_s(scene.earliest, gate.feature, gate.quantile)
-    tail = Tail(times["control"].to_numpy(), candidate_s, gate.quantile, reference_s=reference_s)
+    tail = Tail(times.control, times.candidate, gate.quantile, reference_s=reference_s)
     claims = [proofs.prove_tail(tail, gate.quantile, gate.ratio_max, scene.bar)]
     if gate.abs_max_s is not None:
-        too_slow = int(np.count_nonzero(candidate_s > gate.abs_max_s))
+        too_slow = int(np.count_nonzero(times.candidate > gate.abs_max_s))
         share_pct = 100.0 * (1.0 - gate.quantile)
         what = f"of the candidate's calls take longer than {amount(gate.abs_max_s, 's')}"
         claims.append(proofs.prove_share(too_slow, tail.pairs, share_pct, scene.bar, what=what))
@@ -87,7 +83,7 @@ def judge_conditions(name: str, gate: Conditions, scene: Scene) -> Evaluated:
     problem = problem or _slowed_by_us(name, gate, scene)
     if problem is not None:
         return problem
-    counts = count_pairs(scene.pairs, marks.candidate, marks.control, among=marks.among)
+    counts = scene.flags(gate, marks).counts
     floor = floor_of(gate, scene, p95_s)
     shown = {
         "left_out": scene.pairs.height - counts.pairs,

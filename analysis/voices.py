@@ -1,15 +1,20 @@
 """The veto on broken voices: a few dead ones are averaged away by every pooled gate (verdicts.md 2.3 I)."""
 
-from typing import Final
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from analysis.evalues import log_e_fail
 from analysis.findings import Evaluated, conclude
 from analysis.gates import PerVoice
+from analysis.groups import Groups
 from analysis.pairs import OUTCOME_CLASSES, ended_as, spoiled
-from analysis.proofs import Proof
+from analysis.proofs import Bar, Proof
 from analysis.scene import Scene
 from analysis.units import count
 from harness.judgement import Interval, Outcome
@@ -21,36 +26,45 @@ _VOICES_NAMED: Final = 5  # in a reason
 
 def judge_voices(name: str, gate: PerVoice, scene: Scene) -> Evaluated:
     """Voices that fail at the candidate and not at control, each shown by its own evidence (Holm over voices)."""
-    failures = (*OUTCOME_CLASSES["errors"], *OUTCOME_CLASSES["refusals"])
-    broken = {side: ended_as(side, failures) | spoiled(side) for side in ("candidate", "control")}
-    voices = (
-        scene.pairs.lazy()
-        .filter(pl.col("voice_id").is_not_null())
-        .select("voice_id", bad=broken["candidate"] & ~broken["control"])  # not group by group, which takes longer
-        .group_by("voice_id")
-        .agg(pl.len().alias("pairs"), pl.col("bad").sum())
-        .filter(pl.col("pairs") >= gate.min_requests)
-        .sort("voice_id")
-        .collect()
-    )
-    log_e = log_e_fail(voices["bad"].to_numpy(), 0, voices["pairs"].to_numpy(), gate.fail_share, floor=0.0)
-    order = np.argsort(-log_e, kind="stable")
-    needed = scene.bar.to_fail + np.log(np.arange(voices.height, 0, -1))
-    short = np.flatnonzero(log_e[order] < needed)
-    found = order[: short[0]] if short.size else order
-    names = [str(voices["voice_id"][int(index)]) for index in found]
-    outcome = Outcome.FAIL if names else Outcome.PASS
-    words = f"{len(names)} of {count(voices.height, 'voice')} with {gate.min_requests} or more requests"
-    if names:
-        more = "" if len(names) <= _VOICES_NAMED else f" and {len(names) - _VOICES_NAMED} more"
-        words += f": {', '.join(names[:_VOICES_NAMED])}{more}"
+    voices = Groups(scene.pairs["voice_id"])
+    requests, failed = voices.sizes[: voices.named], voices.counts(_failed_alone(scene.pairs))[: voices.named]
+    judged = requests >= gate.min_requests
+    number = int(np.count_nonzero(judged))
+    # A voice that never failed alone cannot be shown broken, and most never did.
+    suspects = np.flatnonzero(judged & (failed > 0))
+    log_e = log_e_fail(failed[suspects], 0, requests[suspects], gate.fail_share, floor=0.0)
+    broken = _shown_broken(voices.words[suspects].to_list(), log_e.tolist(), number, scene.bar)
+    words = f"{len(broken)} of {count(number, 'voice')} with {gate.min_requests} or more requests"
+    if broken:
+        more = "" if len(broken) <= _VOICES_NAMED else f" and {len(broken) - _VOICES_NAMED} more"
+        words += f": {', '.join(each.name for each in broken[:_VOICES_NAMED])}{more}"
     proof = Proof(
-        outcome=outcome,
-        interval=Interval(estimate=float(len(names)), low=None, high=None, level=1.0 - scene.bar.alpha),
+        outcome=Outcome.FAIL if broken else Outcome.PASS,
+        interval=Interval(estimate=float(len(broken)), low=None, high=None, level=1.0 - scene.bar.alpha),
         limit=0.0,
         unit="voices",
         words=words,
-        strength=float(log_e[order[0]] - needed[0]) if names else 0.0,
+        strength=broken[0].excess if broken else 0.0,
     )
-    counts = {"voices": voices.height, "broken": len(names), "pairs": int(voices["pairs"].sum())}
+    counts = {"voices": number, "broken": len(broken), "pairs": int(requests[judged].sum())}
     return conclude(name, gate, scene, [proof], "shown broken:", counts)
+
+
+class _Broken(NamedTuple):
+    name: str
+    excess: float  # log evidence beyond what was needed
+
+
+def _failed_alone(pairs: pl.DataFrame) -> NDArray[np.intp]:
+    """Places of the pairs in which the candidate failed and control did not."""
+    failures = (*OUTCOME_CLASSES["errors"], *OUTCOME_CLASSES["refusals"])
+    broken, control_too = (ended_as(side, failures) | spoiled(side) for side in ("candidate", "control"))
+    return np.flatnonzero(pairs.select((broken & ~control_too).fill_null(value=False)).to_series().to_numpy())
+
+
+def _shown_broken(names: Sequence[str], log_e: Sequence[float], voices: int, bar: Bar) -> list[_Broken]:
+    """Holm: the strongest evidence must be proof among all voices, the next among all others, and so on."""
+    ranked = sorted(zip(log_e, names, strict=True), key=lambda each: (-each[0], each[1]))
+    excess = (each - bar.to_fail - math.log(voices - rank) for rank, (each, _) in enumerate(ranked))
+    found = (_Broken(name, each) for (_, name), each in zip(ranked, excess, strict=True))
+    return list(itertools.takewhile(lambda voice: voice.excess >= 0.0, found))

@@ -1,10 +1,12 @@
 """The pairs in which the candidate did worst beside control, and what was wrong with each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from analysis.gates import Condition, Gate, PairedAny, PairedBand, PairedBinary, PairedExceed, PairedTail
 from analysis.marks import marks_of
@@ -12,6 +14,9 @@ from analysis.scene import Scene
 from harness.exchanges import OK
 
 __all__ = ["WorstPair", "worst_pairs"]
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
 
 _MOST: Final = 10  # that a person looks at
 
@@ -35,35 +40,33 @@ def worst_pairs(scene: Scene, gates: Mapping[str, Gate]) -> tuple[WorstPair, ...
         gates: Those that judge it.
     """
     marks = {name: marks_of(gate, scene.earliest) for name, gate in gates.items() if gate.blocking}
-    spoilt = {
-        name: each.among.fill_null(value=False) & each.candidate.fill_null(value=True) & ~each.control.fill_null(True)
-        for name, each in marks.items()
-        if each is not None
-    }
+    spoilt = {name: scene.flags(gates[name], each).worse for name, each in marks.items() if each is not None}
     if not spoilt:
         return ()
-    flags = [expression.alias(f"bad_{name}") for name, expression in spoilt.items()]
+    places, bad_gates = _most_often(spoilt.values(), scene.pairs.height)
     later = (pl.col("candidate_service_s") - pl.col("control_service_s")).fill_nan(None).fill_null(float("-inf"))
-    # Marks first and pairs then: to filter a million wide rows takes longer than to look at them.
-    found = (
-        scene.pairs.lazy()
-        .select(pl.row_index("place"), *flags)
-        .with_columns(bad_gates=pl.sum_horizontal(f"bad_{name}" for name in spoilt))
-        .filter(pl.col("bad_gates") > 0)
-        .collect()
-    )
     ranked = (
-        scene.pairs[found["place"]]
-        .hstack(found)
-        .with_columns(later=later)
+        scene.pairs[places]
+        .with_columns(pl.Series("place", places), pl.Series("bad_gates", bad_gates), later=later)
         .sort("bad_gates", "later", "run_id", "capture_id", "repetition", descending=[True, True, False, False, False])
         .head(_MOST)
     )
     return tuple(_worst(row, spoilt, gates) for row in ranked.iter_rows(named=True))
 
 
-def _worst(row: Mapping[str, Any], spoilt: Mapping[str, pl.Expr], gates: Mapping[str, Gate]) -> WorstPair:
-    names = tuple(name for name in spoilt if row[f"bad_{name}"])
+def _most_often(spoilt: Iterable[BoolArray], pairs: int) -> tuple[IntArray, NDArray[np.uint8]]:
+    """Places of the pairs that the most gates call worse, at least as many as are shown, and how many gates do."""
+    bad_gates = np.zeros(pairs, dtype=np.uint8)
+    for worse in spoilt:
+        bad_gates += worse
+    having = np.cumsum(np.bincount(bad_gates, minlength=1)[:0:-1])  # so many or more gates, from the most down to one
+    least = max(1, having.size - int(np.searchsorted(having, _MOST)))
+    places = np.flatnonzero(bad_gates >= least)
+    return places, bad_gates[places]
+
+
+def _worst(row: Mapping[str, Any], spoilt: Mapping[str, BoolArray], gates: Mapping[str, Gate]) -> WorstPair:
+    names = tuple(name for name, worse in spoilt.items() if worse[row["place"]])
     return WorstPair(
         run_id=row["run_id"],
         capture_id=row["capture_id"],

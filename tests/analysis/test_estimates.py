@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -80,6 +81,21 @@ def test_the_ends_of_a_ratio_are_where_proof_begins() -> None:
     above, below = tail.counts(interval.high * 1.001), tail.counts(interval.low * 0.999)
     assert log_e_pass(above.candidate_only, above.control_only, above.pairs, 0.0) >= proof_at(ALPHA)
     assert log_e_fail(below.candidate_only, below.control_only, below.pairs, 0.0) >= proof_at(ALPHA)
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
+def test_calls_are_counted_at_any_ratio_far_below_the_slow_ones_too(quantile: float) -> None:
+    random = np.random.default_rng(7)
+    control, candidate = random.exponential(1.0, (2, 500)).round(2)  # with ties
+    candidate[:3] = math.inf
+    tail = Tail(control, candidate, quantile)
+    reference_s = tail.reference_s
+    assert reference_s is not None
+
+    for ratio in (0.001, 0.3, 0.9, 1.0, 1.1, 3.0, 1000.0):
+        slow, late = control > reference_s, candidate > ratio * reference_s
+        expected = Counts(500, int((late & ~slow).sum()), int((slow & ~late).sum()), int((late & slow).sum()))
+        assert tail.counts(ratio) == expected
 
 
 def test_few_pairs_leave_the_ratio_open() -> None:
@@ -180,6 +196,20 @@ def test_very_many_clusters_are_dealt_into_groups_without_losing_any() -> None:
 
     assert totals.estimate == pytest.approx(pairs["cost"].sum() / pairs["units"].sum())
     spread = pairs["cost"].to_numpy().std() / 100 / math.sqrt(5000)
+    assert totals.draws.std() == pytest.approx(spread, rel=0.15)
+
+
+def test_very_many_requests_of_a_few_voices_are_drawn_in_little_memory_and_spread_as_they_should() -> None:
+    pairs = sums(20_000, 3)
+
+    tracemalloc.start()
+    totals = Bootstrap(pairs, ["cost", "units"]).totals(per_unit)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most_bytes < 20_000_000
+    assert totals.estimate == pytest.approx(pairs["cost"].sum() / pairs["units"].sum())
+    spread = pairs["cost"].to_numpy().std() / 100 / math.sqrt(20_000)
     assert totals.draws.std() == pytest.approx(spread, rel=0.15)
 
 

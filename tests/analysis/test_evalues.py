@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.evalues import log_e_fail, log_e_pass, lower_bound, pairs_needed, proof_at, upper_bound
+from analysis.evalues import log_e_fail, log_e_pass, lower_bound, pairs_needed, proof_at, turning_point, upper_bound
 
 ALPHA = 0.05
 POINT = 0.01  # a percentage point
@@ -132,3 +132,11 @@ def test_a_rate_above_the_margin_is_forecast_to_never_pass() -> None:
 
 def test_nothing_more_is_needed_once_proven() -> None:
     assert pairs_needed(0, 0, 2000, POINT, alpha=ALPHA) == 0.0
+
+
+def test_a_turning_point_is_found_in_every_place_at_once() -> None:
+    wanted = np.array([0.1, 0.7313, 1.9])
+
+    found = turning_point(lambda tried: tried > wanted[:, np.newaxis], np.zeros(3), 2.0)
+
+    assert found == pytest.approx(wanted, abs=1e-11)

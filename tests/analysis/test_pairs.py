@@ -13,6 +13,7 @@ from analysis.pairs import (
     count_pairs,
     delivered,
     ended_as,
+    flags_of,
     heard,
     is_sent,
     seconds,
@@ -170,3 +171,18 @@ def test_no_pairs_count_nothing() -> None:
     errors = OUTCOME_CLASSES["errors"]
 
     assert count_pairs(some_pairs(0), ended_as("candidate", errors), ended_as("control", errors)) == Counts(0, 0, 0, 0)
+
+
+def test_flags_tell_of_each_pair_what_the_counts_add_up() -> None:
+    pairs = some_pairs(
+        4, candidate={"outcome": ["tls", "tls", "ok", "tls"]}, control={"outcome": ["ok", "tls", "tls", "ok"]}
+    )
+    errors = OUTCOME_CLASSES["errors"]
+
+    flags = flags_of(
+        pairs, ended_as("candidate", errors), ended_as("control", errors), among=pl.int_range(pl.len()) < 3
+    )
+
+    assert flags.worse.tolist() == [True, False, False, False]
+    assert flags.better.tolist() == [False, False, True, False]
+    assert flags.counts == Counts(3, 1, 1, 1)

@@ -105,3 +105,15 @@ def test_a_veto_makes_a_no_go_of_pairs_that_pass_together(tmp_path: Path) -> Non
     assert judgement.overall.reason.startswith("generate: errors fails in language=ja")
     pooled = view_of(judgement)["operations"][0]["findings"][1]
     assert (pooled["outcome"], pooled["flip"]["worst_segment"]["name"]) == ("pass", "language=ja")
+
+
+def test_thousands_of_voices_are_each_judged_by_their_own_pairs() -> None:
+    voices = [f"voice-{index % 2000}" for index in range(80_000)]
+    outcomes = ["overloaded" if voice == "voice-1234" else "ok" for voice in voices]
+    pairs = some_pairs(80_000, candidate={"outcome": outcomes}, voice_id=voices)
+
+    found = segmented(pairs, segments=("voice",))
+
+    assert [each.finding.segment for each in found.vetoes] == ["voice=voice-1234"]
+    assert found.vetoes[0].finding.counts == {"pairs": 40, "candidate_only": 40, "control_only": 0}
+    assert found.worst["errors"].name == "voice=voice-1234"

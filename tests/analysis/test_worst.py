@@ -37,6 +37,17 @@ def test_of_many_ten_are_shown_in_whatever_order_they_come() -> None:
     assert found == worst_pairs(a_scene(pairs.sample(fraction=1, shuffle=True, seed=2)), GATES)
 
 
+def test_those_of_one_gate_fill_up_the_ten_after_those_of_two() -> None:
+    slow = [99.0] * 4 + [0.5] * 46
+    clipped = [0.0] * 2 + [0.3] * 18 + [0.0] * 30
+    pairs = some_pairs(50, candidate={"service_s": slow, "clipped_share": clipped})
+
+    found = worst_pairs(a_scene(pairs), GATES)
+
+    assert [len(pair.gates) for pair in found] == [3, 3, 2, 2] + [1] * 6
+    assert found[0].gates == ("latency_p95", "very_slow", "bad_audio")
+
+
 def test_pairs_in_which_control_was_as_bad_are_not_held_against_the_candidate() -> None:
     both = {"outcome": mostly("ok", 50, tls=9)}
 
