@@ -142,10 +142,10 @@ class Replay:
 
     async def _prepare(self) -> None:
         """Make the voices that generated speech needs, and warm up, before any of it is timed."""
-        for route in dict.fromkeys(self.routes.values()):
-            if reason := await self._voicing.prepare(route, self._still_to_send(), at_once=self.concurrency):
-                self.stop(reason)
-                return
+        routes = dict.fromkeys(self.routes.values())
+        if reason := await self._voicing.prepare(routes, self._still_to_send(), at_once=self.concurrency):
+            self.stop(reason)
+            return
         warm_up = WarmUp(book=self.book, admissions=self._admissions, routes=self.routes, clock=self.clock)
         chosen = warm_up_captures(self.plan.captures, self.plan.warm_up)
         if reason := await warm_up.run(chosen, at_once=self.concurrency):

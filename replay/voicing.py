@@ -36,19 +36,26 @@ class Voicing:
     admissions: Admissions
     clock: Clock
 
-    async def prepare(self, route: Route, captures: Iterable[Capture], *, at_once: int) -> str | None:
-        """Make the voices that generated speech needs at a provider.
+    async def prepare(self, routes: Iterable[Route], captures: Iterable[Capture], *, at_once: int) -> str | None:
+        """Make the voices that generated speech needs, at one provider after the other; reads the captures once.
 
         Returns:
             Why sending anything more is hopeless; None when it is not.
         """
-        wanted: dict[str, Voice] = {}
-        languages: dict[str, str | None] = {}
+        wanted: dict[Route, dict[str, Capture]] = {route: {} for route in routes}  # by the voice's id
         for capture in captures:
-            voice = capture.request.voice
-            if self._is_needed(capture, route):
-                wanted[voice.id], languages[voice.id] = voice, capture.request.language
-        missing = iter(await route.provider.missing_voices(wanted.values()))
+            for route, needed in wanted.items():
+                if self._is_needed(capture, route):
+                    needed[capture.request.voice.id] = capture
+        for route, needed in wanted.items():
+            if reason := await self._make_all(route, needed, at_once=at_once):
+                return reason
+        return None
+
+    async def _make_all(self, route: Route, needed: Mapping[str, Capture], *, at_once: int) -> str | None:
+        voices = [capture.request.voice for capture in needed.values()]
+        languages = {voice_id: capture.request.language for voice_id, capture in needed.items()}
+        missing = iter(await route.provider.missing_voices(voices))
         reasons: list[str] = []
         async with asyncio.TaskGroup() as group:
             for _ in range(at_once):

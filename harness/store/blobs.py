@@ -55,12 +55,13 @@ class BlobStore:
         names: list[str] = []
         with ExitStack() as stack:
             drafts: dict[str, _Draft] = {}
+            token = secrets.token_hex(4)  # tells our drafts from those of other processes
             for data, extension in blobs:
                 sha256 = hashlib.sha256(data).hexdigest()
                 names.append(sha256)
                 path = str(self.path(sha256, extension))
                 if path not in drafts and not os.path.exists(path):  # noqa: PTH110 - half the time of a Path's
-                    drafts[path] = draft = stack.enter_context(_Draft(path))
+                    drafts[path] = draft = stack.enter_context(_Draft(path, token))
                     draft.write(self._sealed(data, sha256))
             for draft in drafts.values():
                 draft.publish()
@@ -99,11 +100,11 @@ class BlobStore:
 class _Draft:
     """The file of a blob until its bytes are on disk, under a name that nobody looks for. Use with `with`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, token: str) -> None:
         """Make the file, and its folder where that is missing."""
         folder, _, name = path.rpartition("/")
         self._path = path
-        self._temporary = f"{folder}/.{name}.{secrets.token_hex(4)}"
+        self._temporary = f"{folder}/.{name}.{token}"
         self._is_published = False
         try:
             self._descriptor = os.open(self._temporary, _NEW_FILE, 0o600)

@@ -160,7 +160,8 @@ class Journal:
         self._buffer: list[bytes] = []
         os.ftruncate(self._descriptor, file.valid_bytes)
         os.lseek(self._descriptor, 0, os.SEEK_END)
-        self._syncing = asyncio.Lock()
+        self._is_syncing = False
+        self._waiting: list[asyncio.Future[None]] = []  # for the sync under way to end
         self._failed = False
 
     def _lock_out_others(self) -> None:
@@ -179,14 +180,35 @@ class Journal:
         """Wait until everything appended so far is on disk, sharing the sync with others."""
         wanted = self._sequence
         while self._synced < wanted:
-            async with self._syncing:
-                if self._synced >= wanted:
-                    return
-                await self._clock.sleep(self._group_s)
-                frames = self._take()
-                # A cancelled waiter must not tear the write: the others rely on it.
-                write = asyncio.get_running_loop().run_in_executor(None, self._write, frames)
-                await asyncio.shield(write)
+            if self._is_syncing:
+                # Not a lock: that wakes one after the other, each in a turn of the loop of its own.
+                ended = asyncio.get_running_loop().create_future()
+                self._waiting.append(ended)
+                await ended
+            else:
+                await self._sync_for_all()
+
+    async def _sync_for_all(self) -> None:
+        """Wait for others to join, sync once, and let everybody who waited meanwhile look again."""
+        self._is_syncing = True
+        write = None
+        try:
+            await self._clock.sleep(self._group_s)
+            write = asyncio.get_running_loop().run_in_executor(None, self._write, self._take())
+        finally:
+            if write is None:
+                self._end_sync()
+        # Over when it is written, and not when whoever asked for it is cancelled: others rely on it, and two at once
+        # would promise what is not on disk yet.
+        write.add_done_callback(self._end_sync)
+        await asyncio.shield(write)
+
+    def _end_sync(self, _: object = None) -> None:
+        self._is_syncing = False
+        waiting, self._waiting = self._waiting, []
+        for ended in waiting:
+            if not ended.done():  # who waited may have been cancelled
+                ended.set_result(None)
 
     def sync(self) -> None:
         """Write and sync everything appended so far; not while a `commit` is waiting."""

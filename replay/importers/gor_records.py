@@ -31,6 +31,7 @@ class _Chunk(NamedTuple):
     data: bytes  # of a chunk beyond the allowed size only parts
     size_bytes: int
     joints: int = 0  # separators that turned out to be text
+    is_told: bool = False  # it ends where its own head says
 
     @property
     def is_whole(self) -> bool:
@@ -56,6 +57,7 @@ class GorRecords:
         self._name = name
         self._source = source
         self._max_bytes = max_record_bytes
+        self._max_told_bytes = min(max_record_bytes, _LARGEST_PIECE_BYTES)  # waited for on a head's mere word
 
     def __iter__(self) -> Iterator[tuple[Place, GorRecord | LeftOut]]:
         """Every record with its place.
@@ -85,23 +87,54 @@ class GorRecords:
         rest, searched, dropped, is_first = b"", 0, 0, True
         while piece := self._source.read(min(max(_PIECE_BYTES, len(rest)), _LARGEST_PIECE_BYTES)):
             buffer, start = rest + piece, 0
-            while (end := buffer.find(SEPARATOR, searched)) >= 0:
-                yield _Chunk(buffer[start:end], dropped + end - start)
+            while True:
+                told = _told_end(buffer, start, self._max_told_bytes) if not dropped else None
+                if told is not None and len(buffer) < told + len(SEPARATOR):
+                    break  # not all of it is here
+                is_told = told is not None and buffer.startswith(SEPARATOR, told)
+                end = told if told is not None and is_told else buffer.find(SEPARATOR, searched)
+                if end < 0:
+                    searched = max(start, len(buffer) - len(SEPARATOR) + 1)
+                    break
+                yield _Chunk(buffer[start:end], dropped + end - start, is_told=is_told)
                 start = searched = end + len(SEPARATOR)
                 dropped, is_first = 0, False
             rest = self._shortened(buffer[start:])
+            searched = min(searched - start, max(0, len(rest) - len(SEPARATOR) + 1))
             dropped += len(buffer) - start - len(rest)
-            searched = max(0, len(rest) - len(SEPARATOR) + 1)
-        if rest.strip():
-            if is_first:
-                _refuse_foreign(rest)
-            yield _Chunk(rest, dropped + len(rest))
+        yield from _last_chunks(rest, dropped, is_first=is_first)
 
     def _shortened(self, rest: bytes) -> bytes:
         """Of a record beyond the allowed size its beginning, and its end for a separator that has only begun."""
         if len(rest) <= self._max_bytes:
             return rest
         return rest[: self._max_bytes // 2] + rest[-len(SEPARATOR) :]
+
+
+def _last_chunks(rest: bytes, dropped: int, *, is_first: bool) -> Iterator[_Chunk]:
+    """What stands at the end of a file: one record, or more where the first was cut shorter than it tells."""
+    *whole, last = rest.split(SEPARATOR)
+    for data in whole:
+        yield _Chunk(data, dropped + len(data))
+        dropped, is_first = 0, False
+    if last.strip():
+        if is_first:
+            _refuse_foreign(last)
+        yield _Chunk(last, dropped + len(last))
+
+
+def _told_end(buffer: bytes, start: int, max_bytes: int) -> int | None:
+    """Where the record that begins there ends by its own head; None where that does not tell, or of too much.
+
+    Just a hint, and true of most: to look through a reply of 48 kB for the separator takes longer than all else there.
+    """
+    meta = _META.match(buffer, start)
+    if not meta:
+        return None
+    body_at = buffer.find(b"\r\n\r\n", meta.end(), meta.end() + MAX_HEAD_BYTES) + 4
+    declared = _LENGTH.search(buffer, meta.end(), body_at) if body_at >= 4 else None
+    end = body_at + int(declared[1]) if declared else None
+    return end if end is not None and end - start <= max_bytes else None
 
 
 def _refuse_foreign(whole: bytes) -> None:
@@ -115,6 +148,8 @@ def _refuse_foreign(whole: bytes) -> None:
 
 def _belongs(chunk: _Chunk, before: _Chunk) -> bool:
     """Whether `chunk` goes on with the message of `before`, the separator between them being part of its text."""
+    if before.is_told:
+        return False
     missing = _missing_bytes(before)
     if missing == len(SEPARATOR) + chunk.size_bytes:
         return True  # whatever it looks like

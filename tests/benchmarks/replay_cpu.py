@@ -2,7 +2,9 @@
 
 `python -m tests.benchmarks.replay_cpu [REQUESTS] [ROUNDS]` (default 2,000 and 3) starts one server that costs next to
 nothing, never gives the same audio twice, and asks it by each client in turn, several times, and prints the medians.
-Each client does what the one above it does, and one thing more:
+What was written is removed when all is measured (some 3 GB by default): for minutes after files were removed, ext4
+looks their inodes over whenever it makes a new file. That cost each client 300 to 500 us a request which no replay
+pays, and removing is no client's work either. Each client does what the one above it does, and one thing more:
 
     aiohttp            on uvloop, and nothing is kept
     + sha256           the name of each answer
@@ -38,6 +40,7 @@ import uvloop
 from harness.clock import SystemClock
 from harness.config import PROJECT, ModalSettings, Settings
 from harness.exchanges import Lane
+from harness.processes import keeping_what_is_loaded
 from harness.providers.modal import ModalProvider
 from harness.providers.pricing import PriceList
 from harness.store.blobs import BlobStore
@@ -79,6 +82,7 @@ print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 Keep = Callable[[bytes], Awaitable[object]]
+Client = Callable[[int, int, Path], object]  # port, requests, folder of its own
 
 
 async def plain(port: int, requests: int, keep: Keep | None = None) -> None:
@@ -108,63 +112,60 @@ async def hashed(port: int, requests: int) -> None:
     await plain(port, requests, keep)
 
 
-async def written(port: int, requests: int) -> None:
+async def written(port: int, requests: int, folder: Path) -> None:
     """… and a file, on which nobody waits."""
-    with tempfile.TemporaryDirectory() as folder:
 
-        async def keep(audio: bytes) -> None:
-            name = hashlib.sha256(audio).hexdigest()
-            descriptor = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            os.write(descriptor, audio)
-            os.close(descriptor)
+    async def keep(audio: bytes) -> None:
+        name = hashlib.sha256(audio).hexdigest()
+        descriptor = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(descriptor, audio)
+        os.close(descriptor)
 
-        await plain(port, requests, keep)
+    await plain(port, requests, keep)
 
 
-async def kept(port: int, requests: int) -> None:
+async def kept(port: int, requests: int, folder: Path) -> None:
     """… which is on disk, those of many requests synced together."""
-    with tempfile.TemporaryDirectory() as folder:
-        blobs = GroupedBlobs(BlobStore(Path(folder)))
-        await plain(port, requests, lambda audio: blobs.put(audio, "wav"))
+    blobs = GroupedBlobs(BlobStore(folder))
+    await plain(port, requests, lambda audio: blobs.put(audio, "wav"))
 
 
-async def kept_one_by_one(port: int, requests: int) -> None:
+async def kept_one_by_one(port: int, requests: int, folder: Path) -> None:
     """… each by a thread of the pool."""
     loop = asyncio.get_running_loop()
-    with tempfile.TemporaryDirectory() as folder:
-        blobs = BlobStore(Path(folder))
-        await plain(port, requests, lambda audio: loop.run_in_executor(None, blobs.put, audio, "wav"))
+    blobs = BlobStore(folder)
+    await plain(port, requests, lambda audio: loop.run_in_executor(None, blobs.put, audio, "wav"))
 
 
-async def whole_replay(port: int, requests: int) -> None:
+async def whole_replay(port: int, requests: int, folder: Path) -> None:
     """Both lanes lead to the server, so a capture is two requests."""
     captures = (a_capture(f"c{n}", request=a_request(f"Good morning, number {n}.")) for n in range(requests // 2))
     clock, address = SystemClock(), f"127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as folder:
-        async with AsyncExitStack() as stack:
-            lanes = {
-                lane: await stack.enter_async_context(
-                    ModalProvider(
-                        ModalSettings(base_url=f"http://{address}"),
-                        prices=PriceList.load(Settings().prices),
-                        references=BlobStore(Path(folder)),
-                        allow_hosts=[address],
-                        clock=clock,
-                    )
+    async with AsyncExitStack() as stack:
+        lanes = {
+            lane: await stack.enter_async_context(
+                ModalProvider(
+                    ModalSettings(base_url=f"http://{address}"),
+                    prices=PriceList.load(Settings().prices),
+                    references=BlobStore(folder),
+                    allow_hosts=[address],
+                    clock=clock,
                 )
-                for lane in (Lane.CONTROL, Lane.CANDIDATE)
-            }
-            ledger = await live_run(Path(folder), captures, lanes, clock=clock, concurrency=CONCURRENCY // 2)
+            )
+            for lane in (Lane.CONTROL, Lane.CANDIDATE)
+        }
+        ledger = await live_run(folder, captures, lanes, clock=clock, concurrency=CONCURRENCY // 2)
     outcomes = ledger.outcomes()
     assert {lane: dict(counts) for lane, counts in outcomes.items()} == {
         lane: {"ok": requests // 2} for lane in ("control", "candidate")
     }, outcomes
 
 
-def requests_a_core(port: int, requests: int, client: Callable[[int, int], object]) -> float:
+def requests_a_core(port: int, requests: int, client: Client, home: Path) -> float:
     """CPU microseconds a request of this process, threads included."""
+    folder = Path(tempfile.mkdtemp(dir=home))
     before = resource.getrusage(resource.RUSAGE_SELF)
-    client(port, requests)
+    client(port, requests, folder)
     after = resource.getrusage(resource.RUSAGE_SELF)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / requests * 1e6
 
@@ -191,29 +192,30 @@ def server() -> Iterator[int]:
         process.wait(10)
 
 
-CLIENTS: dict[str, Callable[[int, int], object]] = {
-    "aiohttp": lambda port, count: uvloop.run(plain(port, count)),
-    "+ sha256": lambda port, count: uvloop.run(hashed(port, count)),
-    "+ written": lambda port, count: uvloop.run(written(port, count)),
-    "+ kept": lambda port, count: uvloop.run(kept(port, count)),
-    "whole replay": lambda port, count: uvloop.run(whole_replay(port, count)),
-    "kept one by one": lambda port, count: uvloop.run(kept_one_by_one(port, count)),
-    "aiohttp, asyncio": lambda port, count: asyncio.run(plain(port, count)),
+CLIENTS: dict[str, Client] = {
+    "aiohttp": lambda port, count, _: uvloop.run(plain(port, count)),
+    "+ sha256": lambda port, count, _: uvloop.run(hashed(port, count)),
+    "+ written": lambda port, count, folder: uvloop.run(written(port, count, folder)),
+    "+ kept": lambda port, count, folder: uvloop.run(kept(port, count, folder)),
+    "whole replay": lambda port, count, folder: uvloop.run(whole_replay(port, count, folder)),
+    "kept one by one": lambda port, count, folder: uvloop.run(kept_one_by_one(port, count, folder)),
+    "aiohttp, asyncio": lambda port, count, _: asyncio.run(plain(port, count)),
 }
 
 
 def main() -> int:
     requests, rounds = (int(value) for value in (*sys.argv[1:], *("2000", "3")[len(sys.argv) - 1 :]))
     found: dict[str, list[float]] = {name: [] for name in (*CLIENTS, "locust FastHttpUser")}
-    with server() as port:
+    with tempfile.TemporaryDirectory() as home, server() as port:
         for client in CLIENTS.values():
-            client(port, 100)  # imports and caches are no request's
-        for _ in range(rounds):
-            for name, client in CLIENTS.items():
-                found[name].append(requests_a_core(port, requests, client))
-            by_locust = locust(port, requests)
-            if by_locust is not None:
-                found["locust FastHttpUser"].append(by_locust)
+            requests_a_core(port, 100, client, Path(home))  # imports and caches are no request's
+        with keeping_what_is_loaded():  # as `cutover replay` does before it sends
+            for _ in range(rounds):
+                for name, client in CLIENTS.items():
+                    found[name].append(requests_a_core(port, requests, client, Path(home)))
+                by_locust = locust(port, requests)
+                if by_locust is not None:
+                    found["locust FastHttpUser"].append(by_locust)
     middle = {name: statistics.median(figures) for name, figures in found.items() if figures}
     print(f"{requests} requests, replies of 100 kB, {CONCURRENCY} at once, median of {rounds}")
     for name in found:

@@ -44,7 +44,7 @@ async def test_every_voice_that_speech_needs_is_made_once_and_noted(voicing: Voi
     route = a_route(voicing)
     captures = [a_capture(f"c{n}", request=a_request(voice=designed(f"v{n % 3}"))) for n in range(9)]
 
-    reason = await voicing.prepare(route, captures, at_once=4)
+    reason = await voicing.prepare([route], captures, at_once=4)
 
     assert reason is None
     assert sorted(voicing.book.balance.voices) == ["at-qwen-v0", "at-qwen-v1", "at-qwen-v2"]
@@ -54,7 +54,7 @@ async def test_every_voice_that_speech_needs_is_made_once_and_noted(voicing: Voi
 async def test_presets_and_voices_that_are_themselves_measured_are_not_made(voicing: Voicing) -> None:
     captures = [a_capture("preset"), a_capture("design", request=a_request(operation=Operation.DESIGN))]
 
-    await voicing.prepare(a_route(voicing), captures, at_once=4)
+    await voicing.prepare([a_route(voicing)], captures, at_once=4)
 
     assert voicing.book.balance.paid_calls == 0
 
@@ -62,7 +62,7 @@ async def test_presets_and_voices_that_are_themselves_measured_are_not_made(voic
 async def test_a_voice_without_consent_is_not_made(voicing: Voicing) -> None:
     cloned = a_capture(request=a_request(voice=a_voice(VoiceKind.CLONE)))
 
-    await voicing.prepare(a_route(voicing), [cloned], at_once=1)
+    await voicing.prepare([a_route(voicing)], [cloned], at_once=1)
 
     assert voicing.book.balance.paid_calls == 0
 
@@ -79,7 +79,7 @@ async def test_a_refusal_that_every_voice_would_meet_ends_the_making(voicing: Vo
     provider = RefusingProvider("qwen", clock=voicing.clock, keeps_voices=True)
     captures = [a_capture(f"c{n}", request=a_request(voice=designed(f"v{n}"))) for n in range(9)]
 
-    reason = await voicing.prepare(a_route(voicing, provider), captures, at_once=1)
+    reason = await voicing.prepare([a_route(voicing, provider)], captures, at_once=1)
 
     assert reason == "qwen answered billing (Arrearage): access denied"
     assert provider.voices == ["v0"]
@@ -88,7 +88,7 @@ async def test_a_refusal_that_every_voice_would_meet_ends_the_making(voicing: Vo
 async def test_nothing_is_made_once_the_switch_is_pulled(voicing: Voicing) -> None:
     voicing.admissions.switch.pull("asked to stop")
 
-    await voicing.prepare(a_route(voicing), [a_capture(request=a_request(voice=designed("v")))], at_once=1)
+    await voicing.prepare([a_route(voicing)], [a_capture(request=a_request(voice=designed("v")))], at_once=1)
 
     assert voicing.book.balance.paid_calls == 0
 

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -164,16 +165,47 @@ async def test_a_commit_is_on_disk_when_it_returns(path: Path) -> None:
         assert read_journal(path).records == [{"type": "a"}]
 
 
-async def test_a_cancelled_commit_loses_nothing_for_the_others(path: Path) -> None:
+@pytest.mark.parametrize("place", [pytest.param(0, id="the one that syncs for all"), pytest.param(1, id="a waiter")])
+async def test_a_cancelled_commit_loses_nothing_for_the_others(path: Path, place: int) -> None:
     with Journal(path, clock=FakeClock()) as journal:
         journal.append({"type": "a"})
         async with asyncio.TaskGroup() as group:
-            cancelled = group.create_task(journal.commit())
-            group.create_task(journal.commit())
+            commits = [group.create_task(journal.commit()) for _ in range(3)]
             await asyncio.sleep(0)
-            cancelled.cancel()
+            commits[place].cancel()
 
         assert read_journal(path).records == [{"type": "a"}]
+
+
+async def test_who_is_cancelled_while_it_is_written_leaves_the_next_to_wait_for_that(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, go_on = threading.Event(), threading.Event()
+    really, syncs = os.fdatasync, []
+
+    def slow(descriptor: int) -> None:
+        syncs.append(descriptor)
+        written.set()
+        assert go_on.wait(60)
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    with Journal(path, clock=FakeClock()) as journal:
+        journal.append({"type": "a"})
+        first = asyncio.create_task(journal.commit())
+        assert await asyncio.to_thread(written.wait, 60)
+        first.cancel()
+        journal.append({"type": "b"})
+        second = asyncio.create_task(journal.commit())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        meanwhile = len(syncs)
+        go_on.set()
+        await second
+
+        assert (meanwhile, len(syncs)) == (1, 2)
+        assert read_journal(path).records == [{"type": "a"}, {"type": "b"}]
+    assert first.cancelled()
 
 
 async def test_after_a_failed_write_nothing_more_is_accepted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

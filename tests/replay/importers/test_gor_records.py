@@ -69,6 +69,31 @@ def test_a_body_that_ends_in_a_line_break_keeps_it() -> None:
     assert message(record).endswith(b"Hello\n")
 
 
+def test_a_text_that_ends_in_the_beginning_of_a_separator_ends_where_its_length_says() -> None:
+    body = b"Hello" + SEPARATOR[:-1]
+
+    found = read(gor(http_request(body)) + gor(REQUEST))
+
+    assert [message(record) for record in found] == [http_request(body), REQUEST]
+
+
+@pytest.mark.parametrize("missing_bytes", [1, 20, 70_000, 10**7, 10**15])
+def test_a_record_cut_shorter_than_it_tells_takes_nothing_from_those_behind_it(missing_bytes: int) -> None:
+    cut = http_request(b"Hello", length=5 + missing_bytes)
+
+    found = read(gor(cut) + gor(REQUEST) + gor(cut) + gor(REQUEST))
+
+    assert [message(record) for record in found] == [cut, REQUEST, cut, REQUEST]
+
+
+def test_records_larger_than_a_piece_are_found_by_their_length_and_without_it() -> None:
+    told, untold = http_request(b"a" * 200_000), http_request(b"b" * 200_000).replace(b"Content-Length", b"X-Length")
+
+    found = read(gor(told) + gor(untold) + gor(told))
+
+    assert [message(record) for record in found] == [told, untold, told]
+
+
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_a_text_that_holds_the_separator_is_put_together_again_by_its_length(times: int) -> None:
     body = b'{"text": "' + SEPARATOR * times + b'"}'
