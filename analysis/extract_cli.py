@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from analysis import extraction, pairwise
-from analysis.choosing import chosen_run
 from analysis.extraction import ExtractionReport, Unusable
 from analysis.models.landing import land
 from analysis.models.readings import ReadingReport, read_sounds
@@ -18,6 +17,7 @@ from analysis.models.scorers import chosen_scorers
 from analysis.pairwise import PairReport
 from harness.config import Settings
 from harness.progress import ProgressReport
+from harness.store.choosing import chosen_run
 
 __all__ = ["extract"]
 
@@ -45,7 +45,10 @@ def extract(run: str, processes: int | None, names: tuple[str, ...], captures: P
     if processes:
         replay = settings.replay.model_copy(update={"extract_processes": processes})
         settings = settings.model_copy(update={"replay": replay})
-    found = chosen_run(settings.home, run, sealed=False).run
+    chosen = chosen_run(settings.home, run, sealed=False)
+    for note in chosen.notes:
+        click.echo(note, err=True)
+    found = chosen.run
     report = extraction.extract(found, settings, _progress("Measuring audio"))
     pairs = pairwise.compare_pairs(found, settings, _progress("Comparing pairs"))
     readings = [

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from analysis.attestation import attest, check
-from analysis.choosing import KINDS, LATEST, chosen_run
 from analysis.evidence import read_evidence
 from analysis.judge import Judgement, judge
 from analysis.junit import junit
@@ -22,6 +21,7 @@ from analysis.thresholds import Thresholds
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import StoreError, UsageError
+from harness.store.choosing import KINDS, LATEST, chosen_run
 from harness.store.runs import Run, audio_store
 
 __all__ = ["verdict"]
@@ -68,9 +68,10 @@ def verdict(
 ) -> None:
     """Judge one or several runs together: may we cut over?
 
-    RUN is a run id, the path of a run, or `latest` (the default): the newest replay that is sealed, not what the
-    gateway is writing, which --kind asks for. Without --thresholds a run that was judged before is judged by the same
-    file again; otherwise the file is data/thresholds.toml, or the setting `thresholds`.
+    RUN is a run id, the path of a run, or `latest` (the default): the newest replay that is sealed, and what the
+    gateway writes only where there is no replay, or where --kind asks for it. Without --thresholds a run that was
+    judged before is judged by the same file again; otherwise the file is data/thresholds.toml, or the setting
+    `thresholds`.
     In a job of GitHub Actions the verdict is appended to its summary, too.
 
     Exit status: 0 go, 1 no-go, 2 wrong use, 3 inconclusive, 4 invalid. With --verify: 0 all the same, 4 not.
@@ -97,10 +98,8 @@ def verdict(
 
 def _found(home: Path, names: tuple[str, ...], kind: str | None) -> list[Run]:
     chosen = [chosen_run(home, name, kind=kind) for name in dict.fromkeys(names or (LATEST,))]
-    for each in chosen:
-        if each.passed_over is not None:
-            newer = each.passed_over.id
-            click.echo(f"run {newer} is newer and not sealed; `cutover runs seal {newer}` does it", err=True)
+    for note in (note for each in chosen for note in each.notes):
+        click.echo(note, err=True)
     return [each.run for each in chosen]
 
 

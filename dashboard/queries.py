@@ -14,8 +14,8 @@ import duckdb
 import polars as pl
 import streamlit as st
 
-from analysis.choosing import is_live
 from harness.errors import ErrorKind, StoreError
+from harness.store.choosing import newest
 from harness.store.database import open_db
 from harness.store.runs import Run, list_runs
 from harness.store.schema import SCHEMA_VERSION
@@ -68,12 +68,14 @@ def sealed_runs(home: Path) -> list[Sealed]:
 
 
 def latest(runs: Sequence[Sealed]) -> Sealed:
-    """What `latest` means to a page as to `cutover verdict`: the newest replay; a live run where there is no other.
+    """What `latest` means to a page as to every command: the newest replay; a live run where there is no other.
 
     Args:
         runs: At least one, newest first.
     """
-    return next((each for each in runs if not is_live(Run(Path(each.database).parent))), runs[0])
+    by_run = {Run(Path(each.database).parent): each for each in runs}
+    chosen = newest(by_run)
+    return by_run[chosen] if chosen else runs[0]
 
 
 def _sealed(run: Run) -> Sealed | None:

@@ -111,7 +111,7 @@ class Timing:
     """How long each part took, of the last attempt; all but `service_s` None where not reached."""
 
     sent_at: datetime  # UTC, when the first attempt began
-    service_s: float  # from the first attempt's start to the last byte, retries and waits included
+    service_s: float  # to the provider's last byte, retries and waits between them included; no reader is waited for
     connect_s: float | None = None
     first_byte_s: float | None = None  # of the reply that carries audio or its address
     first_audio_s: float | None = None  # first byte of audio plus its leading silence

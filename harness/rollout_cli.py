@@ -35,7 +35,8 @@ from harness.rollout.transitions import roll_back
 from harness.rollout.transitions import start as start_step
 from harness.rollout_desk import Desk
 from harness.speech import Operation
-from harness.store.runs import find_run
+from harness.store.choosing import chosen_run
+from harness.store.runs import Run
 
 __all__ = ["rollout"]
 
@@ -213,7 +214,10 @@ def drill(local: bool, url: str | None, voice: str, load_run: str | None, per_mi
     """
     desk = Desk.open()
     kind = DrillKind.LOAD if load_run else DrillKind.ROLLBACK
-    done = desk.load_drill(load_run, per_minute) if load_run else desk.drill(url, local=local, voice=voice, who=who)
+    if load_run:
+        done = desk.load_drill(_sealed(desk.settings, load_run), per_minute)
+    else:
+        done = desk.drill(url, local=local, voice=voice, who=who)
     DrillBook(drills_file(desk.settings.home), clock=desk.clock).add(kind, done, who=who)
     click.echo(f"{'passed' if done.passed else 'FAILED'}: {done.detail}")
     return 0 if done.passed else 1
@@ -224,11 +228,15 @@ def drill(local: bool, url: str | None, voice: str, load_run: str | None, per_mi
 @click.option("--rules", type=click.Path(path_type=Path), help="Rules to try [default: those in force].")
 @_json
 def backtest_(run_name: str | None, rules: Path | None, as_json: bool) -> None:
-    """When the rules would have tripped on recorded traffic; nothing is changed."""
+    """When the rules would have tripped on recorded traffic; nothing is changed.
+
+    --run takes a run id, the path of a run, or `latest`: the newest sealed replay; a live one only where there is no
+    replay. Give the id of a live run for what the gateway kept.
+    """
     settings = Settings.load()
     loaded = load_rules(rules or settings.rollout_rules)
     if run_name:
-        result = backtest(run_outcomes(find_run(settings.home, run_name).database, loaded.audio), loaded)
+        result = backtest(run_outcomes(_sealed(settings, run_name).database, loaded.audio), loaded)
     else:
         result = backtest(stored_outcomes(spool_folder(settings.home)), loaded)
     if as_json:
@@ -242,6 +250,13 @@ def backtest_(run_name: str | None, rules: Path | None, as_json: bool) -> None:
         click.echo(f"{operation} rolls back at call {first.request} by {first.trip.trigger}: {spared}")
     if not result.trips:
         click.echo("no trigger would have fired")
+
+
+def _sealed(settings: Settings, name: str) -> Run:
+    chosen = chosen_run(settings.home, name)
+    for note in chosen.notes:
+        click.echo(note, err=True)
+    return chosen.run
 
 
 @rollout.command(epilog="Example: cutover rollout retire --check")

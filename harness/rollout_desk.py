@@ -34,7 +34,7 @@ from harness.rollout.stage import Rollout, Rollouts, Stage
 from harness.rollout.state_file import StateFile
 from harness.routing.route import Ceiling, share_bp
 from harness.speech import Operation
-from harness.store.runs import audio_store, find_run, list_runs
+from harness.store.runs import Run, audio_store, list_runs
 
 __all__ = ["Desk"]
 
@@ -137,9 +137,8 @@ class Desk:
             "missing": lacks,
         }
 
-    def load_drill(self, name: str, per_minute: int | None) -> Drill:
-        """Whether legacy carried the load in the run called `name`; by default that of the busiest minute known."""
-        run = find_run(self.settings.home, name)
+    def load_drill(self, run: Run, per_minute: int | None) -> Drill:
+        """Whether legacy carried the load in this run; by default that of the busiest minute known."""
         return judge_load(run, per_minute=per_minute or busiest_minute(self.outcomes()))
 
     def drill(self, url: str | None, *, local: bool, voice: str, who: str) -> Drill:

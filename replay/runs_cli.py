@@ -1,6 +1,7 @@
 """`cutover runs`: what runs there are, and their databases built anew."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -8,9 +9,10 @@ from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import StoreError
 from harness.gateway.expiry import expire_live_runs, old_live_runs
+from harness.store.choosing import LATEST, chosen_run
 from harness.store.compact import leftovers, remove
 from harness.store.database import open_db
-from harness.store.runs import Run, audio_store, find_run, list_runs
+from harness.store.runs import Run, audio_store, list_runs
 from harness.store.seal import seal
 from harness.store.verify import problems
 
@@ -51,15 +53,18 @@ def _facts(run: Run) -> dict[str, object]:
 
 
 @runs.command("verify", epilog="Example: cutover runs verify latest")
-@click.argument("run", default="latest")
+@click.argument("run", default=LATEST)
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 def verify_(run: str, as_json: bool) -> int:
     """Check RUN whole: journal, audio, features, judgement and database, against one another.
 
+    RUN is a run id, the path of a run, or `latest` (the default): the newest replay, sealed or not; a live one only
+    where there is no replay.
+
     Exit status: 0 whole, 4 something is wrong.
     """
     home = Settings.load().home
-    found = find_run(home, run)
+    found = _chosen(home, run)
     wrong = list(problems(found, audio_store(home)))
     if as_json:
         click.echo(json.dumps({"schema": 1, "run": found.id, "problems": wrong}, indent=2))
@@ -70,13 +75,24 @@ def verify_(run: str, as_json: bool) -> int:
 
 
 @runs.command("seal", epilog="Example: cutover runs seal latest")
-@click.argument("run", default="latest")
+@click.argument("run", default=LATEST)
 def seal_(run: str) -> None:
-    """Build the database of RUN anew from its journal, features and judgement."""
-    found = find_run(Settings.load().home, run)
+    """Build the database of RUN anew from its journal, features and judgement.
+
+    RUN is a run id, the path of a run, or `latest` (the default): the newest replay; a live one only where there is no
+    replay.
+    """
+    found = _chosen(Settings.load().home, run)
     balance = seal(found)
     click.echo(str(found.database))
     click.echo(f"{balance.answered} of {balance.legs} legs. Next: cutover verdict {found.id}", err=True)
+
+
+def _chosen(home: Path, name: str) -> Run:
+    chosen = chosen_run(home, name, sealed=False)
+    for note in chosen.notes:
+        click.echo(note, err=True)
+    return chosen.run
 
 
 @runs.command("compact", epilog="Example: cutover runs compact --delete")

@@ -88,6 +88,17 @@ def a_replayed_run(
     return run
 
 
+def a_live_run(home: Path, *, run_id: str = "29990101T000000Z-live", kind: str = "shadow", sealed: bool = True) -> Run:
+    """What a gateway has just begun to write; newer than every other run, unless it is called otherwise."""
+    run = Run(home / "runs" / run_id)
+    head = {"run_id": run.id, "kind": kind, "started_at": NOON.isoformat(), "code_version": "0", "plan_sha256": "p"}
+    with Logbook(run.journal, clock=FakeClock()) as book:
+        book.write({"type": "plan", **head, "plan": {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"}})
+    if sealed:
+        seal(run)
+    return run
+
+
 def _exchange(number: int, lane: Lane, sent_at: datetime) -> Exchange:
     provider, median_s, cost_microusd = _LANES[lane]
     draw = np.random.default_rng([number, list(_LANES).index(lane)]).standard_normal()

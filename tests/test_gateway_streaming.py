@@ -1,16 +1,25 @@
 """Audio while it is made: legacy can step in until the first of it was sent, and never after."""
 
+import asyncio
 import base64
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
+from harness.emulators.options import QwenOptions
+from harness.exchanges import Exchange
+from harness.gateway.slowness import Slowness
+from harness.speech import Operation
+from harness.store.journal import read_journal
 from tests.gateways import World, running_gateway
 
 QUICK: dict[str, Any] = {"first_byte_s": 0.3}
+PAUSE_S = 0.2
 
 
 def every(fault: str, **more: Any) -> dict[str, Any]:
@@ -24,6 +33,65 @@ async def test_pcm_arrives_in_pieces(tmp_path: Path) -> None:
         assert (status, headers["X-Provider"], headers["Content-Type"]) == (200, "qwen", "audio/pcm")
         assert headers["Transfer-Encoding"] == "chunked"
         assert len(streamed) > 24_000
+
+
+async def test_a_reader_who_pauses_takes_none_of_the_providers_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More audio than all buffers on the way hold: the provider is done while the reader has hardly begun."""
+    is_slow, done, service_s = Slowness.of, asyncio.Event(), []
+
+    def noted(slowness: Slowness, exchange: Exchange, operation: Operation) -> bool | None:
+        service_s.append(exchange.timing.service_s)
+        done.set()
+        return is_slow(slowness, exchange, operation)
+
+    monkeypatch.setattr(Slowness, "of", noted)
+    at_qwen = QwenOptions(requests_per_minute=1e9, max_chars=None, time_scale=0.001)
+    async with running_gateway(tmp_path, qwen=at_qwen, qwen_settings={"max_chars": 5_000}, capture_bp=10_000) as world:
+        reader, writer = await a_slow_reader(world, "A very long sentence indeed. " * 150)
+        async with asyncio.timeout(60):
+            await done.wait()
+        await asyncio.sleep(PAUSE_S)
+        received = await reader.read()
+        writer.close()
+        async with asyncio.timeout(60):
+            while not world.gateway.shadow.counts.kept:
+                await asyncio.sleep(0.01)
+
+    assert received.endswith(b"0\r\n\r\n")
+    row = next(row for row in live_rows(tmp_path) if row["lane"] == "candidate")
+    assert (row["outcome"], [row["service_s"]]) == ("ok", service_s)
+    assert row["metadata"]["listener_waited_s"] >= PAUSE_S
+    observed = kept_capture(tmp_path)["observed"]
+    assert observed["total_s"] >= row["service_s"]
+
+
+async def a_slow_reader(world: World, text: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A caller whose machine takes a few kilobytes at a time; the request is sent and nothing of the reply read."""
+    url = URL(world.base_url)
+    caller = socket.socket()
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    caller.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(caller, (url.host, url.port))
+    reader, writer = await asyncio.open_connection(sock=caller, limit=1_024)
+    body = json.dumps({"input": text, "voice": "Vivian", "response_format": "pcm", "stream_format": "audio"}).encode()
+    head = f"POST /v1/audio/speech HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {world.key}\r\nConnection: close\r\n"
+    writer.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    return reader, writer
+
+
+def live_rows(home: Path) -> list[dict[str, Any]]:
+    """What the gateway wrote of its calls."""
+    (journal,) = (home / "runs").glob("*/journal.jsonl")
+    return [record["row"] for record in read_journal(journal).records if record["type"] == "result"]
+
+
+def kept_capture(home: Path) -> dict[str, Any]:
+    """The only request that was kept."""
+    (file,) = (home / "captures").glob("*.jsonl")
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
 
 
 async def test_events_carry_the_audio_and_then_its_end(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class Books:
         """Everything about a request whose reply is sent, or never will be; returns at once."""
         if journey is None:
             return
-        failed = not isinstance(journey.result, Speech)
+        failed = _has_failed(journey)
         for call in journey.calls:
             self._book(journey, call, caller_failed=failed)
             if self._shadow is not None and call.exchange.outcome == ErrorKind.RATE_LIMITED:
@@ -123,7 +123,7 @@ class Books:
             )
         )
 
-    def _book(self, journey: Journey, call: LiveCall, *, caller_failed: bool) -> None:
+    def _book(self, journey: Journey, call: LiveCall, *, caller_failed: bool | None) -> None:
         result, request = call.exchange.result, journey.request
         chars = billed_chars(request.spoken_text)
         kind = result.kind if isinstance(result, Failure) else None
@@ -154,7 +154,7 @@ class Books:
         route = journey.route
         if route is None:
             return
-        exchanges = {call.lane: call.exchange for call in journey.calls if _says_something(call.exchange)}
+        exchanges = {call.lane: _heard_by(journey, call) for call in journey.calls if _says_something(call.exchange)}
         to = route.copy_to if self._shadow is not None and route.copy_to in self._shadow else None
         wanted = to is not None or Lane.CANDIDATE in exchanges
         # What failed in every lane is kept as well: without it error rates would read too low.
@@ -232,6 +232,21 @@ def _says_something(exchange: Exchange) -> bool:
     return bool(exchange.attempts) and exchange.outcome not in _OURS
 
 
+def _has_failed(journey: Journey) -> bool | None:
+    """Whether the caller went without; None where that was the caller's own doing."""
+    undelivered = journey.undelivered
+    has_left = undelivered is not None and undelivered.kind is ErrorKind.CANCELLED
+    return None if has_left else not isinstance(journey.result, Speech)
+
+
+def _heard_by(journey: Journey, call: LiveCall) -> Exchange:
+    """The call's exchange, with how long the caller took to hear it; what it took the provider says nothing of that."""
+    exchange = call.exchange
+    if call is not journey.calls[-1] or "listener_bytes" not in exchange.facts:
+        return exchange
+    return replace(exchange, facts={**exchange.facts, "listener_waited_s": round(journey.listener_waited_s, 6)})
+
+
 def _heard(speech: Speech, chars: int, rules: AudioRules) -> tuple[AudioTrouble, ...] | None:
     """What no listener would accept; runs in a thread. None: it could not be listened to."""
     try:
@@ -242,6 +257,7 @@ def _heard(speech: Speech, chars: int, rules: AudioRules) -> tuple[AudioTrouble,
 
 
 def _observed(journey: Journey, answered: AnsweredRequest) -> Observed | None:
+    """What the last provider made of it; a caller who read slowly took none of its time."""
     if not journey.calls:
         return None
     call = journey.calls[-1]
@@ -249,6 +265,6 @@ def _observed(journey: Journey, answered: AnsweredRequest) -> Observed | None:
         provider=call.exchange.provider,
         status=call.exchange.outcome,
         first_byte_s=answered.first_byte_s,
-        total_s=answered.total_s,
+        total_s=answered.total_s - answered.listener_waited_s,
         audio_s=None,
     )

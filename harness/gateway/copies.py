@@ -1,4 +1,7 @@
-"""What the live path hands over once a caller has the answer: what was asked, who answered, and who gets a copy."""
+"""What the live path hands over once a caller has the answer: what was asked, who answered, and who gets a copy.
+
+And what becomes of such copies, counted.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from datetime import datetime
 from harness.exchanges import Capture, Consent, Exchange, Lane, Speech
 from harness.speech import SpeechRequest
 
-__all__ = ["Copy", "RunKind"]
+__all__ = ["Copy", "RunKind", "ShadowCounts"]
 
 RunKind = str  # "shadow" or "canary": the kind of run that the exchanges go to
 
@@ -60,3 +63,17 @@ class Copy:
             consent=self.consent,
             observed=None,
         )
+
+
+@dataclass(slots=True)
+class ShadowCounts:
+    """What became of the copies: offered = dropped + kept + lost + those that wait or are under way."""
+
+    offered: int = 0
+    dropped: int = 0  # the queue was full
+    kept: int = 0  # exchanges are in a run
+    lost: int = 0  # they could not be written
+    sent: int = 0  # copies that a provider got
+    failed: int = 0  # … and answered without speech
+    withheld: int = 0  # copies that did not go out: no consent, no money, switched off
+    voiceless: int = 0  # … of these, for want of a voice that nobody has made at the provider yet

@@ -57,11 +57,11 @@ class Pace:
 class DayBudget:
     """What copies may still cost today, UTC, in whole micro-dollars; reserved at the worst, settled when it is over."""
 
-    def __init__(self, cap_microusd: int, *, clock: Clock, spent_microusd: int = 0) -> None:
-        """Begin with `spent_microusd` already gone today."""
+    def __init__(self, cap_microusd: int, *, clock: Clock) -> None:
+        """Allow at most so much a day; nothing of today's is gone yet."""
         self.cap_microusd = cap_microusd
         self._clock = clock
-        self._spent = spent_microusd
+        self._spent = 0
         self._reserved = 0  # by calls under way, of whichever day
         self._day: date = clock.now().date()
 
@@ -71,6 +71,10 @@ class DayBudget:
         if self._clock.now().date() != self._day:
             self._day, self._spent = self._clock.now().date(), 0
         return self._spent
+
+    def book(self, microusd: int) -> None:
+        """Count what was spent today without a reservation, such as before this process began."""
+        self._spent = self.spent_microusd + microusd
 
     def reserve(self, call: PaidCall) -> int:
         """Set aside the most that `call` can cost, and return it.
@@ -89,7 +93,7 @@ class DayBudget:
     def settle(self, reserved: int, microusd: int | None) -> int:
         """Book a reserved call: its cost, or all that was reserved when nobody knows it."""
         booked = reserved if microusd is None else microusd
-        self._spent = self.spent_microusd + booked
+        self.book(booked)
         self._reserved -= reserved
         return booked
 

@@ -13,11 +13,13 @@ from harness.errors import ErrorKind
 from harness.exchanges import Exchange, Failure, Lane, Speech
 from harness.gateway.journey import Journey, LiveCall
 from harness.gateway.lanes import Lanes
+from harness.gateway.listener import Listener
 from harness.gateway.live_admission import LiveAdmission
 from harness.gateway.slowness import Slowness
 from harness.providers.base import AudioSink, Deadline
 from harness.routing.breaker import Permit
 from harness.routing.bucket import unit_of
+from harness.routing.route import Route
 from harness.routing.router import Router
 
 __all__ = ["Dispatcher"]
@@ -67,7 +69,8 @@ class Dispatcher:
 
         Args:
             journey: The request; route and calls are written into it, of a cancelled request too.
-            sink: Gets the audio while it is made, where the provider streams.
+            sink: Gets the audio while it is made, where the provider streams. However slowly it takes it, no
+                provider waits for it, and no time of a call holds its own.
         """
         request = journey.request
         unit = unit_of(request.voice, journey.caller.key)
@@ -75,17 +78,28 @@ class Dispatcher:
         if route.permit is None:
             return None
         deadline = Deadline(self._clock, self._deadline_s)
-        relay = _Relay(sink)
+        async with Listener(sink, clock=self._clock) as listener:
+            result = await self._first_or_second(journey, route, route.permit, deadline, listener)
+            try:
+                journey.undelivered = await listener.hear_out(deadline)
+            finally:
+                journey.listener_waited_s = listener.waited_s
+        return journey.result if isinstance(result, Speech) else result
+
+    async def _first_or_second(
+        self, journey: Journey, route: Route, permit: Permit, deadline: Deadline, listener: Listener
+    ) -> Speech | Failure | None:
+        """What the route's lane made of it, or else legacy in its place."""
         fallback = route.fallback if route.fallback in self._lanes else None
         limit_s = self._first_byte_s if fallback is not None else None
-        first = await self._call(journey, route.lane, route.permit, deadline, relay, limit_s)
-        if isinstance(first, Speech) or fallback is None or relay.began:
+        first = await self._call(journey, route.lane, permit, deadline, listener, limit_s)
+        if isinstance(first, Speech) or fallback is None or listener.began:
             return first
-        permit = self._router.breakers.of(fallback, request.operation).ask_permit()
-        if permit is None:
+        second = self._router.breakers.of(fallback, journey.request.operation).ask_permit()
+        if second is None:
             return first
         journey.fallback = _NOT_SET_UP if first is None else first.kind.value
-        return await self._call(journey, fallback, permit, deadline, relay, None)
+        return await self._call(journey, fallback, second, deadline, listener, None)
 
     async def _call(
         self,
@@ -93,7 +107,7 @@ class Dispatcher:
         lane: Lane,
         permit: Permit,
         deadline: Deadline,
-        relay: "_Relay",
+        listener: Listener,
         limit_s: float | None,
     ) -> Speech | Failure | None:
         """What the lane made of it; None when nobody is set up there, as when a flag names Qwen and there is no key."""
@@ -104,7 +118,7 @@ class Dispatcher:
         began_s = self._clock.monotonic()
         journey.lane = lane
         try:
-            exchange = await self._ask(journey, lane, permit, deadline, relay, limit_s, admission)
+            exchange = await self._ask(journey, lane, permit, deadline, listener, limit_s, admission)
         except BaseException as error:
             # The caller has left, or the fault is our own; either way the permit goes back.
             ours = isinstance(error, Exception)
@@ -128,7 +142,7 @@ class Dispatcher:
         lane: Lane,
         permit: Permit,
         deadline: Deadline,
-        relay: "_Relay",
+        listener: Listener,
         limit_s: float | None,
         admission: LiveAdmission,
     ) -> Exchange | None:
@@ -136,8 +150,8 @@ class Dispatcher:
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
-                relay.limit = limit
-                sink = relay if relay.is_wanted else None
+                listener.limit = limit
+                sink = listener if listener.is_wanted else None
                 return await self._lanes.ask(
                     lane, journey, permit=permit, admission=admission, deadline=deadline, sink=sink
                 )
@@ -168,27 +182,3 @@ class Dispatcher:
                 lane=lane, exchange=exchange, microusd=admission.microusd, change=change, ended_s=ended_s, slow=slow
             )
         )
-
-
-class _Relay:
-    """Passes audio on to the caller, and lifts the limit with the first of it."""
-
-    def __init__(self, sink: AudioSink | None) -> None:
-        self.began = False
-        self.limit: asyncio.Timeout | None = None
-        self._sink = sink
-
-    @property
-    def is_wanted(self) -> bool:
-        return self._sink is not None
-
-    async def begin(self, *, rate_hz: int) -> None:
-        self.began = True
-        if self.limit is not None:
-            self.limit.reschedule(None)
-        if self._sink is not None:
-            await self._sink.begin(rate_hz=rate_hz)
-
-    async def write(self, pcm: bytes) -> None:
-        if self._sink is not None:
-            await self._sink.write(pcm)

@@ -20,7 +20,7 @@ class LiveCall:
     exchange: Exchange
     microusd: int | None  # at worst where unsure; None: unknown
     change: BreakerChange | None  # what it did to the breaker
-    ended_s: float  # seconds since 1970
+    ended_s: float  # seconds since 1970, when the provider was done; the caller may read on
     slow: bool | None = None  # None where nobody knows
 
 
@@ -38,8 +38,11 @@ class Journey:
     calls: list[LiveCall] = field(default_factory=list)
     fallback: str | None = None  # why legacy was asked in Qwen's place
     first_byte_s: float | None = None  # until the caller had the first byte of audio
+    listener_waited_s: float = 0.0  # for the caller to read, once the provider was done: part of no call's time
+    undelivered: Failure | None = None  # why the caller has not all of what came
 
     @property
     def result(self) -> Speech | Failure | None:
-        """What the last provider made of it; None before any was asked."""
-        return self.calls[-1].exchange.result if self.calls else None
+        """What the last provider made of it, or why that did not reach the caller; None before any was asked."""
+        result = self.calls[-1].exchange.result if self.calls else None
+        return self.undelivered if isinstance(result, Speech) and self.undelivered else result

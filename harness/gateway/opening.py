@@ -15,6 +15,7 @@ from harness.gateway.books import Books
 from harness.gateway.callers import open_callers
 from harness.gateway.control import Control, opened_control
 from harness.gateway.copy_admission import Pace
+from harness.gateway.courier import ShadowRoute
 from harness.gateway.dispatch import Dispatcher
 from harness.gateway.idempotency import Idempotency
 from harness.gateway.lanes import Lanes
@@ -22,7 +23,7 @@ from harness.gateway.limits import Limits
 from harness.gateway.parts import Parts
 from harness.gateway.qwen_voices import QwenVoices
 from harness.gateway.recorder import Recorder
-from harness.gateway.shadow import Shadow, ShadowRoute
+from harness.gateway.shadow import Shadow
 from harness.gateway.slowness import Slowness
 from harness.gateway.voice_book import VoiceBook, voice_book_path
 from harness.providers.base import Provider, References

@@ -41,6 +41,7 @@ def answered_request(
         outcome=outcome or OK,
         total_s=total_s,
         first_byte_s=journey.first_byte_s,
+        listener_waited_s=journey.listener_waited_s,
         calls=tuple(ProviderCall(lane=call.lane, exchange=call.exchange) for call in journey.calls),
         fallback=journey.fallback,
         because=decided.because.value if decided else None,

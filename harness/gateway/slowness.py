@@ -20,13 +20,7 @@ class Slowness:
     def of(self, exchange: Exchange, operation: Operation) -> bool | None:
         """Whether a call for this operation took too long; None where no limit is known.
 
-        A caller who reads slowly holds up a stream, and the provider is not to blame for that.
+        By the provider's own time: a caller who reads slowly is waited for elsewhere (`Listener`).
         """
         limit_s = self._limits_s[operation]
-        return None if limit_s is None else exchange.timing.service_s - _listener_s(exchange) > limit_s
-
-
-def _listener_s(exchange: Exchange) -> float:
-    """Seconds for which the provider's stream waited for its listener."""
-    waited_s = exchange.facts.get("listener_waited_s", 0.0)
-    return waited_s if isinstance(waited_s, float) else 0.0
+        return None if limit_s is None else exchange.timing.service_s > limit_s

@@ -135,11 +135,14 @@ async def _streamed(
         as_events=body.stream_format == "sse",
         headers=lambda: headers_of(journey, name=journey.lane and parts.lanes.name(journey.lane)),
         first_byte=lambda: _note_first_byte(parts, visit, journey),
+        clock=parts.clock,
         keep=keep,
     )
     result = await parts.dispatcher.answer(journey, sink=reply)
     if isinstance(result, Speech):
+        before_s = reply.waited_s
         response = await reply.finish(result)
+        journey.listener_waited_s += reply.waited_s - before_s
         turn.whole(reply.sent())
         return response
     if not reply.began:

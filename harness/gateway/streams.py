@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from harness.clock import Clock
 from harness.errors import UndecodableAudio
 from harness.exchanges import Speech
 from harness.gateway.answers import Answer
@@ -27,6 +28,7 @@ class StreamedReply:
         as_events: bool,
         headers: Callable[[], Mapping[str, str]],
         first_byte: Callable[[], None],
+        clock: Clock,
         keep: bool = False,
     ) -> None:
         """Prepare a reply to `request`.
@@ -37,13 +39,16 @@ class StreamedReply:
             as_events: `speech.audio.delta` and `speech.audio.done` instead of bare audio.
             headers: Asked for when the reply begins.
             first_byte: Told when it does.
+            clock: Times how long the caller takes to read.
             keep: Whether all of it is to be had again from `sent`.
         """
+        self.waited_s = 0.0  # for the caller to take what was sent
         self._request = request
         self._format = audio_format
         self._as_events = as_events
         self._headers = headers
         self._first_byte = first_byte
+        self._clock = clock
         self._kept: list[bytes] | None = [] if keep else None
         self._encoder: Encoder | None = None
         self._response: web.StreamResponse | None = None
@@ -108,7 +113,9 @@ class StreamedReply:
         await self._write(self._response, audio)
 
     async def _write(self, response: web.StreamResponse, content: bytes) -> None:
+        began_s = self._clock.monotonic()
         await response.write(content)
+        self.waited_s += self._clock.monotonic() - began_s
         if self._kept is not None:
             self._kept.append(content)
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from harness.exchanges import Failure
 from harness.gateway.answers import Answer
 from harness.gateway.callers import Caller
 from harness.gateway.journey import Journey
@@ -134,8 +135,8 @@ def _route_of(request: web.Request) -> str:
 
 def _close(parts: Parts, request: web.Request, visit: Visit, status: int) -> None:
     outcome = visit.outcome or ("cancelled" if status == _GONE else None)
-    if outcome is None and visit.journey is not None and visit.journey.calls:
-        outcome = visit.journey.calls[-1].exchange.outcome
+    if outcome is None and visit.journey is not None and isinstance(visit.journey.result, Failure):
+        outcome = visit.journey.result.kind.value
     answered = answered_request(
         visit.journey,
         request_id=visit.request_id,

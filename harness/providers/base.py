@@ -104,7 +104,11 @@ class AudioSink(Protocol):
         ...
 
     async def write(self, pcm: bytes) -> None:
-        """Take the next samples, always whole ones. As long as it waits, no more is read from the provider."""
+        """Take the next samples, always whole ones.
+
+        As long as it waits, no more is read from the provider, and the exchange's times hold that wait: a sink before
+        somebody who may be slow takes all at once and passes it on by itself, as the gateway's `Listener` does.
+        """
         ...
 
 

@@ -78,17 +78,13 @@ def list_runs(home: Path) -> list[Run]:
     return [run for run in runs if run.journal.stat().st_size or run.database.is_file()]
 
 
-def find_run(home: Path, name: str = "latest") -> Run:
-    """The run that `name` means: a run id, `latest`, or the path of a run's folder or sealed file.
+def find_run(home: Path, name: str) -> Run:
+    """The run of this id, or at this path: its folder or a file in it. `latest` is harness/store/choosing.py's word.
 
     Raises:
         UsageError: There is no such run.
     """
     runs = list_runs(home)
-    if name == "latest":
-        if not runs:
-            raise UsageError(f"{home / 'runs'}: no run yet; `cutover demo` or `cutover replay` makes one")
-        return runs[-1]
     for run in runs:
         if run.id == name:
             return run
@@ -96,5 +92,5 @@ def find_run(home: Path, name: str = "latest") -> Run:
     folder = path.parent if path.is_file() else path
     if (folder / "journal.jsonl").is_file():
         return Run(folder)
-    known = f"; the latest is {runs[-1].id}" if runs else ""
+    known = f"; the newest is {runs[-1].id}" if runs else ""
     raise UsageError(f"{name}: no such run{known} (`cutover runs list` shows all)")

@@ -110,7 +110,7 @@ _EXCHANGES = Table(
         Column("first_byte_s", "DOUBLE", "from sending to the first byte of the reply"),
         Column("first_audio_s", "DOUBLE", "to the first audible sample"),
         Column("download_s", "DOUBLE", "fetching audio from its address; part of service_s"),
-        Column("service_s", "DOUBLE", "from sent to the last byte, retries included"),
+        Column("service_s", "DOUBLE", "from sent to the last byte that came, retries included; no reader waited for"),
         Column("from_due_s", "DOUBLE", "from due to the last byte: hides no waiting"),
         Column("cold", "BOOLEAN", "a cold start was part of it; null: cannot be told"),
         Column("redirect_hops", "INTEGER", "redirects that were followed by hand"),

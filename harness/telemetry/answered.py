@@ -26,8 +26,9 @@ class AnsweredRequest:
     route: str  # the pattern, such as "/v1/voices/{id}", never the path
     status: int  # of HTTP
     outcome: str  # "ok", an error kind, or the code of a refusal
-    total_s: float
+    total_s: float  # until the caller had the last byte, however slowly they read
     first_byte_s: float | None = None  # until the caller had the first byte of audio
+    listener_waited_s: float = 0.0  # of the total, for the caller to read once the provider was done
     calls: tuple[ProviderCall, ...] = ()  # in order; the last one answered
     fallback: str | None = None  # why legacy answered in Qwen's place; None: it did not
     because: str | None = None  # what decided the route

@@ -43,6 +43,7 @@ def request_fields(answered: AnsweredRequest) -> dict[str, Any]:
         "cost_usd": None if cost is None else cost / 1e6,
         "first_byte_s": _rounded(answered.first_byte_s),
         "total_s": _rounded(answered.total_s),
+        "listener_waited_s": _rounded(answered.listener_waited_s),
     }
 
 

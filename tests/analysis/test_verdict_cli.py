@@ -15,7 +15,7 @@ from harness.errors import ConfigError, ErrorKind, UsageError
 from harness.exchanges import Exchange, Failure, Lane
 from harness.store.journal import read_journal
 from harness.store.runs import Run
-from tests.replayed import a_replayed_run
+from tests.replayed import a_live_run, a_replayed_run
 
 STATS = "schema = 1\n[stats]\nmin_pairs = 30\nmin_days = 1\n"
 ERRORS = '[gate.errors]\nkind = "paired_binary"\nmargin_pp = 25.0\n'
@@ -116,6 +116,15 @@ def test_a_file_inside_the_project_is_recorded_relative_to_it() -> None:
     result = run_verdict("--json", "--thresholds", str(PROJECT / "data" / "demo" / "thresholds.toml"))
 
     assert json.loads(result.stdout)["thresholds"]["name"] == "data/demo/thresholds.toml"
+
+
+def test_what_latest_passed_over_is_said(run: Run, home: Path) -> None:
+    live = a_live_run(home)
+
+    result = run_verdict()
+
+    assert f"run: {run.id}" in result.stdout
+    assert f"latest is {run.id}; {live.id} is newer and live" in result.stderr
 
 
 def test_several_runs_are_judged_together(home: Path) -> None:

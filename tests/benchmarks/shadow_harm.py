@@ -1,47 +1,55 @@
-"""What copies cost the caller: latency without a shadow beside a healthy, hanging, flooded and crashing one.
+"""What copies cost the caller: p99 without a shadow beside a healthy, hanging, flooded and crashing one, and nginx'.
 
-    python -m tests.benchmarks.shadow_harm
+    python -m tests.benchmarks.shadow_harm                 ten minutes: some 80 rounds
+    python -m tests.benchmarks.shadow_harm --seconds 3600  the longer and the quieter, the finer it tells
 
-One server answers a client over a real socket, after 10 ms, with 100 kB, and then offers a copy. nginx stands before
-the same server with `mirror` to backends that do the same, where nginx is installed; it has a baseline of its own. The
-arms take turns in short blocks, in a new order each time, so that whatever else this machine does falls on all of
-them. Each round compares the p99 of an arm with the baseline's of the same round: the median of these differences is
-told, with the least and the most, and it is harm where nearly every round says so (a sign test: 7 of 8 by chance in
-4 % of cases). Copies keep to the larger of the default quotas, as those of a gateway do.
+One server answers with 100 kB and then offers a copy (shadow_server.py). Load maker, server, nginx and the backend of
+its copies are processes of their own. Callers come at random, few enough that none waits for another, and a request is
+timed from the moment it is sent: the load maker's own lateness is nobody's harm. No provider is waited for: a wait that
+is the same everywhere only adds noise.
+
+The arms take turns in blocks of half a second, in a new order each round, so that whatever else this machine does falls
+on all of them. An arm's p99 is that of all its blocks; how far it lies from the baseline's is told with a 95 % interval
+by bootstrap over rounds, which keeps the blocks of one round together. `no shadow, again` is the baseline once more:
+its interval is what the run can tell at all, and nothing is said of a smaller harm, nor of 0.1 ms unless it tells that.
+
+nginx stands before the same server with `mirror` to a backend that does what ours does; its baseline is nginx without.
+Below the table: what a caller's own task spends on offering a copy, and by processor time, which no other program
+disturbs, what the copy takes of the loop afterwards and how long a caller waits for that (copy_cost.py).
 """
 
+import argparse
 import asyncio
 import contextlib
 import random
 import shutil
+import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import aiohttp
 import numpy as np
-from aiohttp import web
+import uvloop
 
-from harness.clock import SystemClock
-from harness.exchanges import Exchange, Lane
-from harness.gateway.shadow import Shadow
-from harness.sections import OwnQuotaSettings
-from harness.speech import SpeechRequest
-from harness.telemetry.log_format import logging_to
-from tests.builders import an_exchange
-from tests.harness.gateway.copying import a_copy, a_shadow
-from tests.scripted import ScriptedProvider
+from tests.benchmarks.copy_cost import cost_of_copies
+from tests.benchmarks.gateway import child, first_line
+from tests.benchmarks.shadow_server import FLOOD, NONE, SHADOWS
 
-RATE_HZ, BLOCK_S, ROUNDS = 150, 1.0, 8
-HARM_ROUNDS = 7
-PROVIDER_S, AUDIO = 0.010, b"a" * 100_000
-GOAL_S = 0.0001
-PATIENCE_S = 1.0  # of a caller: who hears nothing for so long counts with it
-FLOOD = 20  # copies of each request
-BASELINE, NGINX_BASELINE = "no shadow", "nginx, no mirror"
+RATE_HZ: Final = 60.0
+BLOCK_S: Final = 0.5
+REST_S: Final = 0.05  # what the block before left behind comes to rest
+SECONDS: Final = 600.0
+FEWEST_ROUNDS: Final = 30  # an interval by bootstrap over fewer is too narrow
+GOAL_MS: Final = 0.1
+PATIENCE_S: Final = 1.0  # of a caller: who hears nothing for so long counts with it
+RESAMPLES: Final = 1_000
+BASELINE, AGAIN = "no shadow", "no shadow, again"
+NGINX_BASELINE, NGINX_AGAIN = "nginx, no mirror", "nginx, again"
+AGAINS: Final = (AGAIN, NGINX_AGAIN)
 
 # `mirror` may be repeated; a copy goes to an inner location of its own.
 _NGINX = """
@@ -61,167 +69,169 @@ http {{
 """
 
 
-def _crash(_: SpeechRequest) -> Exchange:
-    raise RuntimeError("a bug in the adapter")
+class Arm(NamedTuple):
+    """One way to be answered."""
+
+    url: str
+    baseline: str  # the arm it is compared with
+    shadow: str = NONE  # what our own server does with its copies
 
 
-def a_shadow_that(name: str, folder: Path, clock: SystemClock) -> Shadow:
-    """A fresh bulkhead over a provider that behaves as `name` says."""
-    latency_s = {"healthy": 0.05, "hangs": 3_600.0}.get(name, 0.0)
-    answer = _crash if name == "crashes" else None
-    qwen = ScriptedProvider("qwen", clock=clock, latency_s=latency_s, answer=answer)
-    return a_shadow(folder, clock, qwen=qwen, quota=OwnQuotaSettings(), budget_usd_per_day=1e6)
+class Difference(NamedTuple):
+    """Of two arms' p99, in milliseconds: estimate and 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def resolution(self) -> float:
+        """What this run can tell at all, when both arms are the same."""
+        return max(abs(self.low), abs(self.high))
+
+    def verdict(self, resolution: float, rounds: int) -> str:
+        """What may be said of harm, where a difference of `resolution` comes by chance."""
+        if rounds < FEWEST_ROUNDS:
+            return f"says nothing below {FEWEST_ROUNDS} rounds"
+        if self.low > max(GOAL_MS, resolution):
+            return "HARM"
+        return f"at most {GOAL_MS:g} ms" if max(self.high, resolution) <= GOAL_MS else "not told apart"
 
 
-SHADOWS = ("healthy", "hangs", "floods", "crashes")
+Rounds = Sequence[Sequence[float]]  # seconds, by round
 
 
-class Server:
-    """The server whose callers are watched: with a shadow of ours, and as what nginx stands before."""
-
-    def __init__(self) -> None:
-        self.shadow: Shadow | None = None
-        self.copies = 0  # of each request
-        self._numbers = iter(range(10**9))
-        self._copy = a_copy(exchanges={Lane.CONTROL: an_exchange(audio=AUDIO)})
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(PROVIDER_S)
-        response = web.Response(body=AUDIO)
-        await response.prepare(request)
-        await response.write_eof()
-        for _ in range(self.copies if self.shadow else 0):
-            assert self.shadow
-            self.shadow.offer(replace(self._copy, request_id=f"r{next(self._numbers)}"))
-        return response
+def p99_ms(rounds: Rounds, chosen: Sequence[int]) -> float:
+    """Of all requests in the chosen rounds."""
+    return float(np.percentile(np.concatenate([rounds[index] for index in chosen]), 99)) * 1e3
 
 
-async def copied(request: web.Request) -> web.Response:
-    """What a backend of nginx' copies does."""
-    name = request.match_info["name"]
-    if name == "crashes" and request.transport:
-        request.transport.abort()
-    await asyncio.sleep({"healthy": 0.05, "hangs": 3_600.0}.get(name, 0.0))
-    return web.Response(body=AUDIO)
+def difference(arm: Rounds, baseline: Rounds, rng: np.random.Generator) -> Difference:
+    """How much later an arm's p99 is than its baseline's; rounds are drawn anew, both arms' blocks together."""
+    count = len(arm)
+    drawn = (rng.integers(count, size=count) for _ in range(RESAMPLES))
+    over = [p99_ms(arm, chosen) - p99_ms(baseline, chosen) for chosen in drawn]
+    low, high = np.percentile(over, [2.5, 97.5])
+    return Difference(p99_ms(arm, range(count)) - p99_ms(baseline, range(count)), float(low), float(high))
 
 
-@asynccontextmanager
-async def served(handler: Callable[[web.Request], object], path: str) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_get(path, handler)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1_024).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+def a_session(patience_s: float | None) -> aiohttp.ClientSession:
+    patience = aiohttp.ClientTimeout(total=patience_s)
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=patience)
 
 
-@asynccontextmanager
-async def nginx(program: str, app: str, backend: str, folder: Path) -> AsyncIterator[str]:
+async def block(session: aiohttp.ClientSession, url: str, due_s: Sequence[float]) -> list[float]:
+    """Seconds that each request of an open loop took, from when it was sent."""
+    took_s: list[float] = []
+
+    async def ask(wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
+        began_s = time.perf_counter()
+        with contextlib.suppress(TimeoutError):
+            async with session.get(url) as reply:
+                await reply.read()
+                assert reply.status == 200
+        took_s.append(time.perf_counter() - began_s)
+
+    async with asyncio.TaskGroup() as group:
+        for wait_s in due_s:
+            group.create_task(ask(wait_s))
+    return took_s
+
+
+@contextlib.contextmanager
+def a_server() -> Iterator[str]:
+    with child("-m", "tests.benchmarks.shadow_server") as process:
+        yield f"http://127.0.0.1:{first_line(process)}"
+
+
+@contextlib.contextmanager
+def nginx(program: str, app: str, backend: str, folder: Path) -> Iterator[str]:
     """nginx before `app`, copying to `backend`."""
     blocks = ["location = /no-mirror { proxy_pass http://app/; }"]
     for name in SHADOWS:
         mirrors = f"mirror /copy-{name};" * (FLOOD if name == "floods" else 1)
         blocks.append(f"location = /{name} {{ {mirrors} proxy_pass http://app/; }}")
-        blocks.append(f"location = /copy-{name} {{ internal; proxy_pass {backend}/{name}; }}")
-    async with served(copied, "/probe-{name}") as free:
-        listen = int(free.rpartition(":")[2])  # free again once the block ends
+        blocks.append(f"location = /copy-{name} {{ internal; proxy_pass {backend}/copied/{name}; }}")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = free.getsockname()[1]  # free again once the block ends
     port = app.rpartition(":")[2]
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, port=port, listen=listen, locations="\n".join(blocks)))
-    process = await asyncio.create_subprocess_exec(program, "-c", str(config), "-p", str(folder))
-    try:
+    with child(program, "-c", str(config), "-p", str(folder)):
         yield f"http://127.0.0.1:{listen}"
-    finally:
-        process.terminate()
-        await process.wait()
 
 
-async def block(session: aiohttp.ClientSession, url: str) -> list[float]:
-    """Latencies of an open loop: each from the moment it was due."""
-    took_s: list[float] = []
-    began_s = time.perf_counter()
-
-    async def ask(due_s: float) -> None:
-        await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
-        with contextlib.suppress(TimeoutError):
-            async with session.get(url) as reply:
-                await reply.read()
-                assert reply.status == 200
-        took_s.append(time.perf_counter() - due_s)
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(int(RATE_HZ * BLOCK_S)):
-            group.create_task(ask(began_s + number / RATE_HZ))
-    return took_s
-
-
-async def ours(name: str, url: str, server: Server, folder: Path, session: aiohttp.ClientSession) -> list[float]:
-    """A block with a fresh shadow, which ends with it."""
-    if name == BASELINE:
-        return await block(session, url)
-    async with a_shadow_that(name, folder, SystemClock()) as shadow:
-        server.shadow, server.copies = shadow, FLOOD if name == "floods" else 1
-        try:
-            return await block(session, url)
-        finally:
-            server.shadow = None
-
-
-async def measured(stack: AsyncExitStack, folder: Path) -> dict[str, list[list[float]]]:
-    """Latencies by arm and round."""
-    server = Server()
-    app = await stack.enter_async_context(served(server.answer, "/"))
-    patience = aiohttp.ClientTimeout(total=PATIENCE_S)
-    session = await stack.enter_async_context(
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=patience)
-    )
-    arms = dict.fromkeys((BASELINE, *SHADOWS), f"{app}/")
-    if program := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin"):
-        backend = await stack.enter_async_context(served(copied, "/{name}"))
-        front = await stack.enter_async_context(nginx(program, app, backend, folder))
-        arms[NGINX_BASELINE] = f"{front}/no-mirror"
-        arms |= {f"nginx, {name}": f"{front}/{name}" for name in SHADOWS}
-    else:
+def all_arms(stack: ExitStack, app: str, folder: Path) -> dict[str, Arm]:
+    """Ours, and nginx' where it is installed."""
+    arms = {BASELINE: Arm(f"{app}/", BASELINE), AGAIN: Arm(f"{app}/", BASELINE)}
+    arms |= {name: Arm(f"{app}/", BASELINE, shadow=name) for name in SHADOWS}
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
         print("nginx is not installed here: its mirror could not be put beside it")
+        return arms
+    front = stack.enter_context(nginx(program, app, stack.enter_context(a_server()), folder))
+    arms |= {name: Arm(f"{front}/no-mirror", NGINX_BASELINE) for name in (NGINX_BASELINE, NGINX_AGAIN)}
+    return arms | {f"nginx, {name}": Arm(f"{front}/{name}", NGINX_BASELINE) for name in SHADOWS}
+
+
+async def measured(app: str, arms: Mapping[str, Arm], seconds: float) -> tuple[dict[str, Rounds], dict[str, float]]:
+    """Seconds by arm and round, and what the server says of its offers."""
     found: dict[str, list[list[float]]] = {name: [] for name in arms}
-    order = random.Random(0)
-    for turn in range(-1, ROUNDS):  # the first one opens connections and is not counted
-        for name in order.sample(list(arms), len(arms)):
-            await asyncio.sleep(0.2)  # what the block before left behind comes to rest
-            if name.startswith("nginx"):
-                took_s = await block(session, arms[name])
-            else:
-                took_s = await ours(name, arms[name], server, folder / f"{turn}-{name}", session)
-            found[name] += [took_s] if turn >= 0 else []
-    return found
+    async with AsyncExitStack() as stack:
+        # Each arm has connections of its own, since nginx keeps one waiting until the copies of its request are done.
+        sessions = {name: await stack.enter_async_context(a_session(PATIENCE_S)) for name in arms}
+        control = await stack.enter_async_context(a_session(None))
+        ends_s = time.monotonic() + seconds
+        turn = -1  # the first one opens connections and is not counted
+        while turn < 1 or time.monotonic() < ends_s:
+            order = random.Random(turn)
+            due_s = [order.uniform(0.0, BLOCK_S) for _ in range(int(RATE_HZ * BLOCK_S))]  # the same for every arm
+            for name in order.sample(list(arms), len(arms)):
+                async with control.post(f"{app}/shadow/{arms[name].shadow}") as reply:
+                    assert reply.status == 200
+                await asyncio.sleep(REST_S)
+                took_s = await block(sessions[name], arms[name].url, due_s)
+                found[name] += [took_s] if turn >= 0 else []
+            turn += 1
+        async with control.get(f"{app}/offers") as reply:
+            offers: dict[str, float] = await reply.json()
+    return dict(found), offers
 
 
-def _print(found: dict[str, list[list[float]]]) -> None:
-    print(f"{RATE_HZ}/s, {ROUNDS} rounds of {BLOCK_S:g} s an arm, the provider takes {PROVIDER_S * 1e3:g} ms")
-    tails_ms = {name: np.array([np.percentile(each, 99) for each in blocks]) * 1e3 for name, blocks in found.items()}
-    for name, blocks in found.items():
-        p50, p99 = np.percentile(np.concatenate(blocks), [50, 99]) * 1e3
-        row = f"{name:18} p50 {p50:7.2f} ms   p99 {p99:7.2f} ms"
-        baseline = NGINX_BASELINE if name.startswith("nginx") else BASELINE
-        if name == baseline:
-            print(row)
+def told(arms: Mapping[str, Arm], found: Mapping[str, Rounds]) -> Iterator[str]:
+    """The table."""
+    rng = np.random.default_rng(0)
+    tells = {
+        arms[name].baseline: difference(found[name], found[arms[name].baseline], rng).resolution
+        for name in AGAINS
+        if name in found
+    }
+    for name, rounds in found.items():
+        p50, p99 = np.percentile(np.concatenate(list(rounds)), [50, 99]) * 1e3
+        row = f"{name:18} p50 {p50:6.2f} ms   p99 {p99:7.2f} ms"
+        if name == arms[name].baseline:
+            yield row
             continue
-        over = tails_ms[name] - tails_ms[baseline]
-        is_harm = int((over > GOAL_S * 1e3).sum()) >= HARM_ROUNDS
-        said = "HARM" if is_harm else "no harm seen"
-        print(f"{row}   p99 {np.median(over):+8.2f} ms ({over.min():+.2f} to {over.max():+.2f})  {said}")
+        over = difference(rounds, found[arms[name].baseline], rng)
+        resolution = tells[arms[name].baseline]
+        said = f"tells {resolution:.2f} ms" if name in AGAINS else over.verdict(resolution, len(rounds))
+        yield f"{row}   p99 {over.estimate:+8.3f} ms ({over.low:+.3f} to {over.high:+.3f})  {said}"
 
 
-async def main() -> None:
-    # What goes wrong is logged, as in the gateway.
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w") as lines, logging_to(lines):
-        async with AsyncExitStack() as stack:
-            found = await measured(stack, Path(folder))
-    _print(found)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all arms together")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        app = stack.enter_context(a_server())
+        arms = all_arms(stack, app, Path(folder))
+        found, offers = uvloop.run(measured(app, arms, asked.seconds))
+        counts = f"{len(found[BASELINE])} rounds of {int(RATE_HZ * BLOCK_S)} requests an arm"
+        print(f"{counts}, {RATE_HZ:g} a second, 95 % intervals", *told(arms, found), sep="\n")
+        print(f"{offers['offers']} offers meanwhile: p50 {offers['p50_us']:.0f} us, p99 {offers['p99_us']:.0f} us")
+        print(f"by processor time: {cost_of_copies(Path(folder))}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

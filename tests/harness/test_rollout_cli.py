@@ -18,6 +18,7 @@ from harness.rollout_desk import Desk
 from tests.harness.rollout.a_rollout import an_outcome
 from tests.harness.rollout.judged import a_judged_run
 from tests.harness.security.a_gate import a_gate_that_passed
+from tests.replayed import a_live_run
 
 EPOCH = "e1" * 32
 NOW = SystemClock().now()
@@ -197,6 +198,29 @@ def test_a_sealed_run_can_be_tried_as_well(home: Path, capsys: pytest.CaptureFix
     assert run("backtest", "--run", "latest") == 0
 
     assert "20 outcomes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [("backtest", "--run"), ("drill", "--per-minute", "1", "--load")])
+def test_latest_is_no_run_that_the_gateway_writes(
+    home: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    a_judged_run(home, captures=10)
+    live = a_live_run(home)
+
+    assert run(*command, "latest") == 0
+
+    said = capsys.readouterr()
+    assert f"{live.id} is newer and live: give its id to choose it" in said.err
+    assert "20 outcomes" in said.out or "of 1 needed" in said.out
+
+
+def test_a_live_run_is_tried_when_it_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a_judged_run(home, captures=10)
+
+    assert run("backtest", "--run", a_live_run(home).id) == 0
+
+    said = capsys.readouterr()
+    assert (said.out[:11], said.err) == ("0 outcomes,", "")
 
 
 def test_what_depends_on_legacy_is_listed_with_the_steps(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from harness.config import PROJECT
 from harness.store.database import open_db
 from harness.store.journal import read_journal
 from harness.store.ledger import Ledger
-from harness.store.runs import find_run
+from harness.store.runs import list_runs
 from tests.canaries import QWEN_KEY
 from tests.killed import kill_when
 from tests.standins import cutover, meter, running_standins
@@ -91,7 +91,7 @@ def test_a_live_replay_answers_every_leg_and_its_books_agree_with_the_providers(
     summary = json.loads(result.stdout)
     assert summary["planned"] == summary["final"]
     assert summary["lanes"]["control"]["outcomes"] == summary["lanes"]["candidate"]["outcomes"] == {"ok": 15}
-    run = find_run(home(environment), "latest")
+    (run,) = list_runs(home(environment))
     with open_db(run.database) as database:
         rows = database.execute(
             "SELECT provider, sum(cost_usd)::DOUBLE FROM exchanges GROUP BY provider ORDER BY provider"

@@ -12,6 +12,7 @@ from harness.gateway.live_run import LiveRun
 from harness.store.runs import Run, audio_store
 from replay.runs_cli import runs
 from tests.harness.store.test_seal import run  # noqa: F401 - a fixture: a finished run under tmp_path/runs
+from tests.replayed import a_live_run
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,18 @@ def test_sealing_builds_the_database_and_names_it(run: Run) -> None:  # noqa: F8
 
     assert result.stdout == f"{run.database}\n"
     assert "2 of 2 legs" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["seal", "verify"])
+def test_latest_is_no_run_that_a_gateway_writes(run: Run, tmp_path: Path, command: str) -> None:  # noqa: F811
+    CliRunner().invoke(runs, ["seal", run.id], catch_exceptions=False)
+    live = a_live_run(tmp_path, sealed=False)
+
+    result = CliRunner().invoke(runs, [command, "latest"], catch_exceptions=False)
+
+    assert result.stderr.endswith(f" {run.id}\n")  # the next command
+    assert f"latest is {run.id}; {live.id} is newer and live: give its id to choose it" in result.stderr
+    assert not live.database.exists()
 
 
 def test_a_run_that_is_not_there_is_our_one_sentence(run: Run) -> None:  # noqa: F811

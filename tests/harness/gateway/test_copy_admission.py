@@ -56,7 +56,8 @@ async def test_each_429_halves_the_pace_and_it_recovers(clock: FakeClock) -> Non
 
 
 def test_a_days_money_is_never_overspent_and_back_the_next_day(clock: FakeClock) -> None:
-    budget = DayBudget(250, clock=clock, spent_microusd=50)
+    budget = DayBudget(250, clock=clock)
+    budget.book(50)  # before this process began
 
     first, second = budget.reserve(a_call()), budget.reserve(a_call())
     with pytest.raises(BudgetExceeded, match="today"):

@@ -28,15 +28,20 @@ class Streaming(ScriptedProvider):
 
 
 class Ear:
-    """A sink that keeps what it hears."""
+    """A sink that keeps what it hears, in its own time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_s: float = 0.0, error: Exception | None = None) -> None:
         self.heard = b""
+        self._takes_s = takes_s
+        self._error = error
 
     async def begin(self, *, rate_hz: int) -> None:
         pass
 
     async def write(self, pcm: bytes) -> None:
+        await asyncio.sleep(self._takes_s)
+        if self._error is not None:
+            raise self._error
         self.heard += pcm
 
 
@@ -117,6 +122,71 @@ async def test_once_audio_was_heard_no_other_voice_goes_on() -> None:
     assert isinstance(result, Failure)
     assert (result.kind, ear.heard, journey.fallback) == (ErrorKind.CONN_RESET, b"\0\0", None)
     assert not modal.sent
+
+
+async def test_a_caller_who_reads_slowly_is_waited_for_and_takes_none_of_the_providers_time() -> None:
+    clock, ear = SystemClock(), Ear(takes_s=0.2)
+    qwen = Streaming("qwen", clock=clock, latency_s=0.001, answer=lambda _: an_exchange(service_s=0.03))
+
+    result, journey = await answered(qwen, scripted("modal"), sink=ear)
+
+    assert isinstance(result, Speech)
+    assert ear.heard == b"\0\0"
+    (call,) = journey.calls
+    assert (call.exchange.timing.service_s, call.slow) == (0.03, False)
+    assert journey.listener_waited_s > 0.15
+    assert clock.now().timestamp() - call.ended_s > 0.15  # it was noted when the provider was done
+
+
+async def test_the_breaker_hears_of_a_call_before_the_caller_has_read_it() -> None:
+    router = a_router(clock=SystemClock())
+    breaker = router.breakers.of(Lane.CANDIDATE, Operation.GENERATE)
+
+    class Watching(Ear):
+        async def write(self, pcm: bytes) -> None:
+            async with asyncio.timeout(30):
+                while not breaker.state.streak:
+                    await asyncio.sleep(0.001)
+            self.heard += pcm
+
+    breaking = Streaming(
+        "qwen", clock=SystemClock(), latency_s=0.001, answer=lambda _: an_exchange(failed=ErrorKind.CONN_RESET)
+    )
+    ear = Watching()
+    await answered(breaking, scripted("modal"), router=router, sink=ear)
+
+    assert ear.heard == b"\0\0"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        pytest.param(ConnectionResetError(), ErrorKind.CANCELLED, id="left"),
+        pytest.param(TypeError(), ErrorKind.INTERNAL, id="our own fault"),
+    ],
+)
+async def test_speech_that_did_not_reach_the_caller_is_no_failure_of_the_provider(
+    error: Exception, kind: ErrorKind
+) -> None:
+    streaming = Streaming("qwen", clock=SystemClock(), latency_s=0.001)
+
+    result, journey = await answered(streaming, scripted("modal"), sink=Ear(error=error, takes_s=0.02))
+
+    assert isinstance(result, Failure)
+    assert (result.kind, journey.result, journey.calls[0].exchange.outcome) == (kind, result, "ok")
+
+
+async def test_a_caller_who_leaves_while_reading_leaves_a_finished_call() -> None:
+    qwen, journey = Streaming("qwen", clock=SystemClock(), latency_s=0.001), a_journey()
+
+    answering = asyncio.ensure_future(answered(qwen, scripted("modal"), journey=journey, sink=Ear(takes_s=600.0)))
+    while not journey.calls:
+        await asyncio.sleep(0.001)
+    answering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answering
+
+    assert [call.exchange.outcome for call in journey.calls] == ["ok"]
 
 
 async def test_when_both_fail_the_last_failure_is_told() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -69,8 +70,9 @@ async def test_a_new_key_is_fetched_soon_after_it_is_first_seen_and_invented_one
             for n in range(1_000):
                 jwks.find(f"invented-{n}")
             assert jwks.find("b") is None
+            # Only the keeper sleeps, so time stands still while a real fetch is under way.
             while jwks.find("b") is None:
-                await clock.sleep(0.5)
+                await asyncio.sleep(0)
             waited_s = clock.monotonic()
 
     assert issuer.asked == 2
@@ -83,13 +85,12 @@ async def test_the_last_keys_stay_for_a_day_while_the_issuer_is_away() -> None:
         jwks = Jwks(url, allow_hosts=allowed(url), clock=clock)
         async with jwks.kept():
             issuer.status = 500
-            for _ in range(40):
-                await clock.sleep(10.0)
+            while issuer.asked < 2:
+                await asyncio.sleep(0)  # the keeper's own sleep lets the time pass
             kept = jwks.find("a")
             clock.advance(86_400.0)
             gone = jwks.find("a")
 
-    assert issuer.asked >= 2
     assert kept is not None
     assert gone is None
 

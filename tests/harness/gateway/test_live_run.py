@@ -9,7 +9,7 @@ from harness.exchanges import Lane
 from harness.gateway.live_run import LiveRun, balance_runs, spent_today
 from harness.store.journal import Journal, JournalFile, read_journal
 from harness.store.ledger import Ledger
-from harness.store.runs import find_run
+from harness.store.runs import list_runs
 from harness.store.seal import seal
 from tests.builders import a_capture, a_leg
 
@@ -54,7 +54,7 @@ def test_a_kill_leaves_a_run_that_balances_at_the_next_start(tmp_path: Path, clo
 
     assert balance_runs(tmp_path, clock=clock) == [run.run.id]
 
-    found = find_run(tmp_path)
+    (found,) = list_runs(tmp_path)
     seal(found)
     ledger = Ledger.of(JournalFile(found.journal))
     assert ledger.missing == []

@@ -1,5 +1,4 @@
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,13 +66,12 @@ def test_a_request_outside_the_sample_costs_nothing() -> None:
 
 def test_a_disk_that_hangs_costs_captures_and_no_time(slow_disk: Disk) -> None:
     with Recorder(slow_disk, max_waiting=10) as recorder:
-        began_s = time.monotonic()
         for n in range(1_000):
             recorder.offer(a_capture(f"c{n}"))
-        took_s = time.monotonic() - began_s
+        written_meanwhile = list(slow_disk.taken)
         slow_disk.turning.set()
 
-    assert took_s < 1.0
+    assert written_meanwhile == []
     assert recorder.counts.sampled == 1_000
     assert recorder.counts.kept + recorder.counts.lost == 1_000
     assert recorder.counts.kept in (10, 11)  # one is with the thread already

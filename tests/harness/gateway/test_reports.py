@@ -12,7 +12,7 @@ def test_a_request_without_a_journey_is_counted_as_refused() -> None:
 
 
 def test_a_journey_tells_what_decided_and_what_was_called() -> None:
-    journey = a_journey(fallback="overloaded")
+    journey = a_journey(fallback="overloaded", listener_waited_s=0.04)
     journey.route = a_router().route(journey.request.operation, unit="u", request_id="r1")
     call = LiveCall(lane=Lane.CONTROL, exchange=an_exchange(), microusd=1_000, change=None, ended_s=0.0)
     journey.calls.append(call)
@@ -26,3 +26,4 @@ def test_a_journey_tells_what_decided_and_what_was_called() -> None:
         "overloaded",
     )
     assert (report.cost_microusd, report.caller_key, report.chars) == (1_000, "hmac:app", 13)
+    assert report.listener_waited_s == 0.04

@@ -1,28 +1,23 @@
 import asyncio
-import itertools
 import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.clock import FakeClock, SystemClock
-from harness.config import QuotaSettings
 from harness.errors import ErrorKind, StoreError
-from harness.exchanges import Consent, Exchange, Failure, Lane
+from harness.exchanges import Exchange, Lane
 from harness.gateway.live_run import balance_runs
 from harness.gateway.shadow import Shadow
-from harness.speech import Operation, SpeechRequest, VoiceKind
-from harness.store.journal import JournalFile, read_journal
+from harness.speech import SpeechRequest
+from harness.store.journal import JournalFile
 from harness.store.ledger import Ledger
 from harness.store.runs import list_runs
 from harness.store.seal import seal
-from tests.builders import a_request, a_voice, an_exchange
+from tests.builders import an_exchange
 from tests.harness.gateway.copying import a_copy, a_shadow
 from tests.scripted import ScriptedProvider
 
@@ -43,7 +38,7 @@ TURN_S = 0.01  # how finely these tests see time
 
 
 async def until(done: Callable[[], bool], clock: FakeClock) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline, "it never happened"
         await clock.sleep(TURN_S)
@@ -115,16 +110,6 @@ async def test_nothing_is_taken_before_it_opens_and_after_it_closed(tmp_path: Pa
     assert shadow.counts.dropped == 2
 
 
-async def test_audio_that_waits_is_bounded_too(tmp_path: Path, clock: FakeClock) -> None:
-    large = {Lane.CONTROL: an_exchange(audio=b"a" * (20 * 1024 * 1024))}
-
-    async with a_shadow(tmp_path, clock) as shadow:
-        taken = [shadow.offer(a_copy(f"r{n}", exchanges=large, to=None)) for n in range(5)]
-        await all_done(shadow, clock)
-
-    assert taken == [True, True, True, False, False]
-
-
 async def test_a_provider_that_crashes_ends_one_copy_and_not_the_worker(tmp_path: Path, clock: FakeClock) -> None:
     def crash(request: SpeechRequest) -> Exchange:
         if request.text == "Text of r0.":
@@ -172,16 +157,6 @@ async def test_a_probe_gets_its_outcome_and_one_that_was_not_sent_gets_none(tmp_
     assert ledger.outcomes()["candidate"] == Counter(ok=1, cancelled=1)
 
 
-async def test_the_kill_switch_keeps_no_copy_from_legacy(tmp_path: Path, clock: FakeClock) -> None:
-    live = {Lane.CANDIDATE: an_exchange(provider="qwen")}
-
-    async with a_shadow(tmp_path, clock, kill_reason=lambda: "KILL") as shadow:
-        shadow.offer(a_copy(exchanges=live, to=Lane.CONTROL))
-        await all_done(shadow, clock)
-
-    assert shadow.counts.sent == 1
-
-
 async def test_the_days_money_holds_across_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     outcomes: Counter[str] = Counter()
     for _ in range(2):
@@ -194,84 +169,6 @@ async def test_the_days_money_holds_across_a_restart(tmp_path: Path, clock: Fake
         outcomes += ledger.outcomes()["candidate"]
 
     assert outcomes == Counter(ok=4, budget=6)  # each may cost 2,000 of 5,000 and costs 1,000
-
-
-async def test_without_money_nothing_is_sent(tmp_path: Path, clock: FakeClock) -> None:
-    qwen = ScriptedProvider("qwen", clock=clock)
-
-    async with a_shadow(tmp_path, clock, qwen=qwen, budget_usd_per_day=0) as shadow:
-        shadow.offer(a_copy())
-        await all_done(shadow, clock)
-
-    assert not qwen.sent
-    assert shadow.counts.withheld == 1
-
-
-async def test_copies_keep_to_their_share_and_slow_down_at_a_429(tmp_path: Path, clock: FakeClock) -> None:
-    qwen = ScriptedProvider(
-        "qwen",
-        clock=clock,
-        latency_s=0.0,
-        answer=lambda _: an_exchange(provider="qwen", failed=ErrorKind.RATE_LIMITED),
-    )
-    quota = QuotaSettings(per_minute=60, per_second=60, share=1)
-
-    async with a_shadow(tmp_path, clock, qwen=qwen, quota=quota, concurrency=1) as shadow:
-        for n in range(4):
-            shadow.offer(a_copy(f"r{n}"))
-        await all_done(shadow, clock)
-
-    # When each was let out: it left a little later, once a thread had its intent on disk.
-    (run,) = list_runs(tmp_path)
-    intents = [record for record in read_journal(run.journal).records if record["type"] == "intent"]
-    at = [datetime.fromisoformat(intent["at"]) for intent in intents]
-    gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(at)]
-    assert len(gaps) == 3
-    assert gaps[0] > 0.999
-    assert gaps == sorted(gaps)
-    assert gaps[-1] > 1.9
-
-
-async def test_a_recording_goes_to_qwen_only_with_consent(tmp_path: Path, clock: FakeClock) -> None:
-    anna = a_request(voice=a_voice(VoiceKind.CLONE))
-    yes = Consent(scope=("replay", "clone:qwen"), region=None, expires_at=None, evidence=None)
-    elsewhere = Consent(scope=("replay", "clone:qwen"), region="elsewhere", expires_at=None, evidence=None)
-    qwen = ScriptedProvider("qwen", clock=clock)
-
-    async with a_shadow(tmp_path, clock, qwen=qwen) as shadow:
-        for name, consent in (("none", None), ("yes", yes), ("elsewhere", elsewhere)):
-            shadow.offer(a_copy(name, request=anna, consent=consent))
-        await all_done(shadow, clock)
-
-    assert sum(qwen.sent.values()) == 1
-    assert shadow.counts.withheld == 2
-    (ledger,) = ledgers(tmp_path)
-    assert ledger.outcomes()["candidate"] == Counter(ok=1, unsupported=2)
-
-
-async def test_a_voice_made_by_a_copy_is_deleted_again(tmp_path: Path, clock: FakeClock) -> None:
-    qwen = ScriptedProvider("qwen", clock=clock, answer=lambda _: an_exchange(provider="qwen", voice_id="q-7"))
-
-    async with a_shadow(tmp_path, clock, qwen=qwen) as shadow:
-        shadow.offer(a_copy("made", request=a_request(operation=Operation.DESIGN)))
-        shadow.offer(a_copy("spoken"))
-        await all_done(shadow, clock)
-
-    assert qwen.deleted == ["q-7"]
-    (ledger,) = ledgers(tmp_path)
-    assert ledger.voices == {}
-
-
-async def test_a_new_day_is_a_new_run(tmp_path: Path, clock: FakeClock) -> None:
-    async with a_shadow(tmp_path, clock) as shadow:
-        shadow.offer(a_copy("today"))
-        await all_done(shadow, clock)
-        clock.advance(86_400.0)
-        shadow.offer(a_copy("tomorrow"))
-        await all_done(shadow, clock)
-
-    assert [len(ledger.captures) for ledger in ledgers(tmp_path)] == [1, 1]
-    assert not list((tmp_path / "runs").glob("*/live.open"))
 
 
 async def test_a_journal_that_breaks_loses_copies_and_is_tried_again_after_a_minute(
@@ -316,7 +213,7 @@ def test_a_ledger_balances_after_a_kill(tmp_path: Path, clock: FakeClock) -> Non
     home, ready = tmp_path / "home", tmp_path / "ready"
     process = multiprocessing.get_context("spawn").Process(target=_shadow_until_killed, args=(home, str(ready)))
     process.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not ready.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -332,22 +229,6 @@ def test_a_ledger_balances_after_a_kill(tmp_path: Path, clock: FakeClock) -> Non
     assert ledger.missing == []
     assert ledger.outcomes() == {"control": Counter(ok=4), "candidate": Counter(unknown_outcome=4)}
     assert ledger.spent_microusd() == 4 * 2_000
-
-
-async def test_a_voice_that_nobody_made_at_qwen_is_no_failure_of_qwens(tmp_path: Path, clock: FakeClock) -> None:
-    class Forgetful(ScriptedProvider):
-        async def synthesize(self, *_: Any, **__: Any) -> Exchange:
-            failure = Failure(kind=ErrorKind.VOICE_NOT_FOUND, code="local.not_prepared", detail="not made")
-            return replace(an_exchange(provider="qwen", attempts=0, cost_microusd=0), result=failure)
-
-    told: list[Exchange | None] = []
-    async with a_shadow(tmp_path, clock, qwen=Forgetful("qwen", clock=clock)) as shadow:
-        shadow.offer(a_copy(done=told.append))
-        await all_done(shadow, clock)
-
-    (ledger,) = ledgers(tmp_path)
-    assert (shadow.counts.withheld, shadow.counts.voiceless, shadow.counts.failed) == (1, 1, 0)
-    assert (told, ledger.outcomes()["candidate"]) == ([None], Counter(unsupported=1))
 
 
 async def test_old_runs_go_when_the_gateway_begins_and_when_a_day_is_over(tmp_path: Path, clock: FakeClock) -> None:

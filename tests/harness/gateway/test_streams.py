@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from harness.clock import SystemClock
 from harness.emulators.audio import encode_wav
 from harness.exchanges import Speech
 from harness.gateway.formats import AudioFormat
@@ -26,6 +27,7 @@ async def served(play: Play, *, as_events: bool = False) -> AsyncIterator[aiohtt
             as_events=as_events,
             headers=lambda: {"X-Provider": "qwen"},
             first_byte=lambda: None,
+            clock=SystemClock(),
         )
         answer: web.StreamResponse = await play(reply)
         return answer

@@ -23,10 +23,6 @@ def test_runs_are_listed_oldest_first_and_other_folders_left_out(home: Path) -> 
     assert [run.id for run in list_runs(home)] == ["20261122T000000-aaa", "20261123T000000-bbb"]
 
 
-def test_latest_is_the_newest(home: Path) -> None:
-    assert find_run(home, "latest").id == "20261123T000000-bbb"
-
-
 @pytest.mark.parametrize("suffix", ["", "run.duckdb", "journal.jsonl"])
 def test_a_run_is_found_by_its_id_or_by_a_path_into_it(home: Path, suffix: str) -> None:
     path = home / "runs" / "20261122T000000-aaa" / suffix
@@ -38,18 +34,13 @@ def test_a_run_is_found_by_its_id_or_by_a_path_into_it(home: Path, suffix: str) 
     )
 
 
-def test_a_run_that_is_not_there_is_named_with_the_latest(home: Path) -> None:
-    with pytest.raises(UsageError, match="20261121: no such run; the latest is 20261123T000000-bbb"):
+def test_a_run_that_is_not_there_is_named_with_the_newest(home: Path) -> None:
+    with pytest.raises(UsageError, match="20261121: no such run; the newest is 20261123T000000-bbb"):
         find_run(home, "20261121")
 
 
-def test_without_any_run_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run yet; `cutover demo`"):
-        find_run(tmp_path, "latest")
-
-
 def test_a_database_older_than_what_it_is_made_from_is_not_sealed(home: Path) -> None:
-    run = find_run(home, "latest")
+    run = find_run(home, "20261123T000000-bbb")
     os.utime(run.journal, ns=(1_000, 1_000))
     os.utime(run.database, ns=(2_000, 2_000))
     sealed = run.is_sealed
@@ -63,7 +54,7 @@ def test_a_database_older_than_what_it_is_made_from_is_not_sealed(home: Path) ->
 
 @pytest.mark.parametrize("part", ["features", "pair_features", "judgement"])
 def test_whatever_the_database_is_made_from_makes_it_old_and_readings_do_not(home: Path, part: str) -> None:
-    run = find_run(home, "latest")
+    run = find_run(home, "20261123T000000-bbb")
     os.utime(run.journal, ns=(1_000, 1_000))
     os.utime(run.database, ns=(2_000, 2_000))
 

@@ -29,6 +29,12 @@ def test_a_line_has_all_that_is_asked_for_at_night() -> None:
     assert (fields["fallback"], fields["flag_version"], fields["rollout_version"]) == ("timeout_read", "f1", 7)
 
 
+def test_a_line_says_how_much_of_the_time_was_the_callers_own() -> None:
+    fields = request_fields(an_answer(total_s=9.0, listener_waited_s=7.00004))
+
+    assert (fields["total_s"], fields["listener_waited_s"]) == (9.0, 7.0)
+
+
 def test_a_cost_that_is_not_known_is_not_nothing() -> None:
     assert request_fields(an_answer(calls=(a_call(cost_microusd=None),)))["cost_usd"] is None
 

@@ -3,31 +3,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from analysis.choosing import chosen_run
-from analysis.verdict_cli import verdict
-from harness.clock import FakeClock
 from harness.errors import UsageError
-from harness.store.logbook import Logbook
-from harness.store.runs import Run
-from harness.store.seal import seal
-from tests.builders import NOON
-from tests.replayed import a_replayed_run
+from harness.store.choosing import chosen_run, newest
+from harness.store.runs import Run, find_run
+from tests.replayed import a_live_run, a_replayed_run
 
 OLDER, NEWER, LIVE = "20261121T120000Z-aaaaaa", "20261122T120000Z-bbbbbb", "20261123T120000Z-cccccc"
-
-
-def a_live_run(home: Path, kind: str = "shadow", *, sealed: bool = True) -> Run:
-    """What a gateway has just begun to write."""
-    run = Run(home / "runs" / LIVE)
-    plan = {"capture_sha256": "c" * 64, "seed": 7, "price_version": "v"}
-    head = {"run_id": run.id, "kind": kind, "started_at": NOON.isoformat(), "code_version": "0", "plan_sha256": "p"}
-    with Logbook(run.journal, clock=FakeClock()) as book:
-        book.write({"type": "plan", **head, "plan": plan})
-    if sealed:
-        seal(run)
-    return run
+LATER = "20261124T120000Z-dddddd"
 
 
 def begin_to_write(run: Run) -> None:
@@ -40,16 +23,34 @@ def begin_to_write(run: Run) -> None:
 def test_the_latest_is_the_newest_replay_whatever_the_gateway_does(tmp_path: Path, sealed: bool) -> None:
     a_replayed_run(tmp_path, run_id=OLDER, captures=2)
     a_replayed_run(tmp_path, run_id=NEWER, captures=2)
-    a_live_run(tmp_path, sealed=sealed)
+    a_live_run(tmp_path, run_id=LIVE, sealed=sealed)
 
-    found = chosen_run(tmp_path, "latest")
+    for needs_seal in (True, False):
+        found = chosen_run(tmp_path, "latest", sealed=needs_seal)
 
-    assert (found.run.id, found.passed_over) == (NEWER, None)
+        assert (found.run.id, found.passed_over) == (NEWER, None)
+        assert found.notes == [f"latest is {NEWER}; {LIVE} is newer and live: give its id to choose it"]
+
+
+def test_a_live_run_that_is_older_is_not_worth_a_word(tmp_path: Path) -> None:
+    a_live_run(tmp_path, run_id=LIVE)
+    a_replayed_run(tmp_path, run_id=LATER, captures=2)
+
+    assert chosen_run(tmp_path, "latest").notes == []
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "being written"])
+def test_where_there_is_no_replay_the_live_run_is_the_latest_and_is_called_so(tmp_path: Path, sealed: bool) -> None:
+    live = a_live_run(tmp_path, run_id=LIVE, sealed=sealed)
+
+    found = chosen_run(tmp_path, "latest", sealed=sealed)
+
+    assert (found.run, found.notes) == (live, [f"latest is {LIVE}, a live run: there is no replay yet"])
 
 
 def test_a_live_run_is_the_latest_of_its_kind_and_by_its_name(tmp_path: Path) -> None:
     a_replayed_run(tmp_path, run_id=OLDER, captures=2)
-    live = a_live_run(tmp_path, "canary")
+    live = a_live_run(tmp_path, run_id=LIVE, kind="canary")
 
     assert chosen_run(tmp_path, "latest", kind="canary").run == live
     assert chosen_run(tmp_path, live.id).run == live
@@ -68,15 +69,19 @@ def test_a_newer_replay_that_is_not_sealed_is_passed_over_and_named(tmp_path: Pa
     assert chosen_run(tmp_path, "latest", sealed=False).run == newer
 
 
-def test_the_command_says_which_run_it_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUTOVER_HOME", str(tmp_path))
+def test_what_was_passed_over_is_said_with_the_remedy(tmp_path: Path) -> None:
     a_replayed_run(tmp_path, run_id=OLDER, captures=2)
     begin_to_write(a_replayed_run(tmp_path, run_id=NEWER, captures=2))
 
-    result = CliRunner().invoke(verdict, [])
+    notes = chosen_run(tmp_path, "latest").notes
 
-    assert f"run: {OLDER}" in result.stdout
-    assert f"run {NEWER} is newer and not sealed; `cutover runs seal {NEWER}` does it" in result.stderr
+    assert notes == [f"run {NEWER} is newer and not sealed; `cutover runs seal {NEWER}` does it"]
+
+
+def test_who_has_runs_in_hand_chooses_alike(tmp_path: Path) -> None:
+    live, replayed = a_live_run(tmp_path, run_id=LIVE), a_replayed_run(tmp_path, run_id=NEWER, captures=2)
+
+    assert [newest([live, replayed]), newest([live]), newest([])] == [replayed, live, None]
 
 
 @pytest.mark.parametrize(
@@ -102,3 +107,11 @@ def test_a_damaged_journal_is_not_passed_over_in_silence(tmp_path: Path) -> None
     os.utime(damaged.journal, ns=(0, 0))
 
     assert chosen_run(tmp_path, "latest").run == damaged
+
+
+def test_latest_is_a_word_of_its_own_and_no_id(tmp_path: Path) -> None:
+    a_replayed_run(tmp_path, run_id=OLDER, captures=2)
+
+    assert chosen_run(tmp_path, OLDER) == (Run(tmp_path / "runs" / OLDER), None, None)
+    with pytest.raises(UsageError, match="latest: no such run"):
+        find_run(tmp_path, "latest")

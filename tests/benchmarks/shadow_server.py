@@ -1,0 +1,137 @@
+"""The servers of shadow_harm, each a process of its own: what callers ask, and where nginx' copies go. Prints its port.
+
+    python -m tests.benchmarks.shadow_server
+
+GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on, with a fresh
+shadow that keeps to the larger of the default quotas; GET /offers tells what offering took; GET /copied/NAME does what
+a backend of nginx' copies does.
+"""
+
+import asyncio
+import itertools
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import uvloop
+from aiohttp import web
+
+from harness.clock import SystemClock
+from harness.exchanges import Exchange, Lane, Speech
+from harness.gateway.copies import Copy
+from harness.gateway.shadow import Shadow
+from harness.sections import OwnQuotaSettings, QuotaSettings
+from harness.speech import SpeechRequest
+from harness.telemetry.log_format import logging_to
+from tests.builders import an_exchange
+from tests.harness.gateway.copying import a_copy, a_shadow
+from tests.scripted import ScriptedProvider
+
+__all__ = ["FLOOD", "NONE", "SHADOWS", "a_shadow_that", "copy_of"]
+
+NONE: Final = "none"
+SHADOWS: Final = ("healthy", "hangs", "floods", "crashes")
+FLOOD: Final = 20  # copies of each request
+_AUDIO: Final = b"a" * 100_000
+_HEALTHY_S: Final = 0.05
+_NUMBERS: Final = itertools.count()
+_MADE: Final = an_exchange()
+_COPY: Final = a_copy()
+
+
+def audio() -> bytes:
+    """No two answers of a provider are alike, or the store would have the second one already."""
+    return _AUDIO + next(_NUMBERS).to_bytes(8)
+
+
+def copy_of(answer: bytes, **changes: Any) -> Copy:
+    """What is offered once a caller has this answer; made from a pattern, which costs next to nothing."""
+    made = replace(_MADE, result=Speech(audio=answer, extension="wav", sample_rate_hz=24_000))
+    return replace(_COPY, request_id=f"r{next(_NUMBERS)}", exchanges={Lane.CONTROL: made}, **changes)
+
+
+def a_shadow_that(name: str, folder: Path, *, quota: QuotaSettings) -> Shadow:
+    """A bulkhead over a provider that behaves as `name` says."""
+    clock = SystemClock()
+
+    def crash(_: SpeechRequest) -> Exchange:
+        raise RuntimeError("a bug in the adapter")
+
+    def speak(_: SpeechRequest) -> Exchange:
+        return an_exchange(provider="qwen", audio=audio())
+
+    latency_s = {"healthy": _HEALTHY_S, "hangs": 3_600.0}.get(name, 0.0)
+    qwen = ScriptedProvider("qwen", clock=clock, latency_s=latency_s, answer=crash if name == "crashes" else speak)
+    return a_shadow(folder, clock, qwen=qwen, quota=quota, budget_usd_per_day=1e6)
+
+
+class Server:
+    """What callers ask."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shadow: Shadow | None = None
+        self._copies = 0  # of each request
+        self._offers_s: list[float] = []
+        self._stack = AsyncExitStack()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = audio()
+        response = web.Response(body=body)
+        await response.prepare(request)
+        await response.write_eof()
+        offered = [copy_of(body) for _ in range(self._copies)]
+        for copy in offered:
+            began_s = time.perf_counter()
+            if self._shadow is not None:
+                self._shadow.offer(copy)
+            self._offers_s.append(time.perf_counter() - began_s)
+        return response
+
+    async def switch(self, request: web.Request) -> web.Response:
+        """End the shadow there is, and begin the one that is named."""
+        name = request.match_info["name"]
+        self._shadow, self._copies = None, 0
+        await self._stack.aclose()
+        if name != NONE:
+            folder = self._folder / f"{next(_NUMBERS)}"
+            self._shadow = await self._stack.enter_async_context(a_shadow_that(name, folder, quota=OwnQuotaSettings()))
+            self._copies = FLOOD if name == "floods" else 1
+        return web.Response()
+
+    async def offers(self, _: web.Request) -> web.Response:
+        p50, p99 = np.percentile(self._offers_s, [50, 99]) * 1e6
+        return web.json_response({"offers": len(self._offers_s), "p50_us": p50, "p99_us": p99})
+
+
+async def copied(request: web.Request) -> web.Response:
+    """What a backend of nginx' copies does."""
+    name = request.match_info["name"]
+    if name == "crashes" and request.transport:
+        request.transport.abort()
+    await asyncio.sleep({"healthy": _HEALTHY_S, "hangs": 3_600.0}.get(name, 0.0))
+    return web.Response(body=_AUDIO)
+
+
+async def serve(folder: Path) -> None:
+    server, app = Server(folder), web.Application()
+    app.router.add_get("/", server.answer)
+    app.router.add_get("/offers", server.offers)
+    app.router.add_get("/copied/{name}", copied)
+    app.router.add_post("/shadow/{name}", server.switch)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1_024).start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as home, (Path(home) / "log").open("w") as lines, logging_to(lines):
+        uvloop.run(serve(Path(home)))  # what goes wrong is logged, as in the gateway
