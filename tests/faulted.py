@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from yarl import URL
 
-from harness.clock import Clock, FakeClock, SystemClock
+from harness.clock import Clock, FakeClock
 from harness.config import ModalSettings, QwenSettings
 from harness.emulators.options import Dialect, ModalOptions, QwenOptions
 from harness.emulators.server import Standin, running_modal, running_qwen
@@ -28,6 +28,7 @@ from harness.store.blobs import BlobStore
 from tests.builders import a_request, a_voice
 from tests.canaries import QWEN_KEY
 from tests.harness.providers.stubs import PRICES, Till
+from tests.virtual_time import VirtualClock
 
 __all__ = [
     "BILL",
@@ -85,7 +86,7 @@ class Bench:
     ) -> Exchange:
         """One exchange; no connection is in use after it."""
         exchange = await self.provider.synthesize(
-            request, admission=till or self.till, deadline=Deadline(SystemClock(), seconds), sink=sink
+            request, admission=till or self.till, deadline=Deadline(VirtualClock(), seconds), sink=sink
         )
         await _until(lambda: not self.in_use(), "connections in use")
         return exchange
@@ -112,7 +113,7 @@ async def nothing_left() -> AsyncIterator[None]:
 
 
 async def _until(is_so: Callable[[], bool], what: str, shown: Callable[[], object] = lambda: "") -> None:
-    clock = SystemClock()
+    clock = VirtualClock()
     end_s = clock.monotonic() + _PATIENCE_S
     while not is_so():
         assert clock.monotonic() < end_s, f"left over: {what} {shown()}"
@@ -154,8 +155,8 @@ def open_provider(
 @asynccontextmanager
 async def a_qwen_bench(case: Case, folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Bench]:
     """The Qwen client before its stand-in, which misbehaves as the case says."""
-    clock = clock or (SystemClock() if case.real_time else FakeClock())
-    async with nothing_left(), running_qwen(QwenOptions(**case.options)) as standin:
+    clock = clock or (VirtualClock() if case.real_time else FakeClock())
+    async with nothing_left(), running_qwen(QwenOptions(**case.options), clock=VirtualClock()) as standin:
         standin.script.load({"faults": list(case.faults)})
         settings = {"allow_voice_creation": True, **case.settings}
         provider = open_provider("qwen", standin.base_url, folder, also=standin.audio_url, clock=clock, **settings)
@@ -166,9 +167,10 @@ async def a_qwen_bench(case: Case, folder: Path, *, clock: Clock | None = None) 
 @asynccontextmanager
 async def a_modal_bench(case: Case, folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Bench]:
     """The client of the legacy path before its stand-in, which misbehaves as the case says."""
-    clock = clock or (SystemClock() if case.real_time else FakeClock())
+    clock = clock or (VirtualClock() if case.real_time else FakeClock())
     dialect = Dialect(case.settings.get("dialect", "endpoints"))
-    async with nothing_left(), running_modal(ModalOptions(**{"dialect": dialect, **case.options})) as standin:
+    options = ModalOptions(**{"dialect": dialect, **case.options})
+    async with nothing_left(), running_modal(options, clock=VirtualClock()) as standin:
         standin.script.load({"faults": list(case.faults)})
         provider = open_provider("modal", standin.base_url, folder, clock=clock, **case.settings)
         async with provider:

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.errors import BudgetExceeded
 from harness.exchanges import Failure, Speech
 from harness.providers.base import Deadline, PaidCall
 from harness.speech import Operation
 from tests.faulted import BILL, Case, a_qwen_bench, case, nothing_left, open_provider, request_of
 from tests.harness.providers.stubs import Till, a_server, connections, sends
+from tests.virtual_time import VirtualClock
 
 SPEAK = "*/generation"
 LONG = "Good morning, my dear friends of the radio, and a good evening to all of you who listen far away."
@@ -207,7 +208,7 @@ async def test_f10_a_connection_that_never_comes_about_was_never_sent_and_costs_
         till = Till()
         async with provider:
             exchange = await provider.synthesize(
-                request_of(case), admission=till, deadline=Deadline(SystemClock(), 10.0)
+                request_of(case), admission=till, deadline=Deadline(VirtualClock(), 10.0)
             )
 
     assert (exchange.outcome, exchange.attempts, till.amounts) == ("timeout_connect", 3, [0, 0, 0])
@@ -276,7 +277,7 @@ async def test_f25_a_name_that_does_not_resolve_is_tried_again_and_costs_nothing
         )
         async with provider:
             exchange = await provider.synthesize(
-                request_of(HEALTHY), admission=till, deadline=Deadline(SystemClock(), 5.0)
+                request_of(HEALTHY), admission=till, deadline=Deadline(VirtualClock(), 5.0)
             )
 
     assert (exchange.outcome, exchange.attempts, till.amounts) == (outcome, 3, [0, 0, 0])
@@ -339,7 +340,7 @@ async def a_black_hole() -> AsyncIterator[str]:
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        await SystemClock().sleep(0.05)
+        await VirtualClock().sleep(0.05)
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 

@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.exchanges import Exchange
 from harness.providers.base import Deadline
 from tests.builders import a_request
 from tests.faulted import VIVIAN, nothing_left, open_provider
 from tests.harness.providers.stubs import Till
+from tests.virtual_time import VirtualClock
 
 DAY = timedelta(days=1)
 
@@ -113,7 +114,7 @@ async def asked(address: str, folder: Path, till: Till) -> Exchange:
     provider = open_provider("modal", address, folder, clock=FakeClock(), connect_timeout_s=0.3)
     async with provider:
         return await provider.synthesize(
-            a_request(voice=VIVIAN), admission=till, deadline=Deadline(SystemClock(), 10.0)
+            a_request(voice=VIVIAN), admission=till, deadline=Deadline(VirtualClock(), 10.0)
         )
 
 

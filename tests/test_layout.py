@@ -9,7 +9,7 @@ import click
 import pytest
 
 from harness.cli import COMMANDS
-from tests.conftest import LONGEST
+from tests.conftest import BETWEEN_SOCKETS, LONGEST
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("harness", "replay", "analysis", "dashboard")
@@ -89,3 +89,7 @@ def test_every_direct_dependency_is_named_with_its_reason() -> None:
 
 def test_the_files_that_begin_first_exist() -> None:
     assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
+
+
+def test_the_places_with_a_loop_of_virtual_time_exist() -> None:
+    assert [name for name in BETWEEN_SOCKETS if not (ROOT / "tests" / name).exists()] == []

@@ -5,6 +5,7 @@ import pytest
 
 from harness.emulators.server import running_modal, running_qwen
 from tests.harness.emulators.callers import Caller, a_recording
+from tests.virtual_time import VirtualClock
 
 
 @pytest.fixture
@@ -15,13 +16,13 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def qwen(session: aiohttp.ClientSession) -> AsyncIterator[Caller]:
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         yield Caller(session, standin.base_url)
 
 
 @pytest.fixture
 async def modal(session: aiohttp.ClientSession) -> AsyncIterator[Caller]:
-    async with running_modal() as standin:
+    async with running_modal(clock=VirtualClock()) as standin:
         yield Caller(session, standin.base_url)
 
 

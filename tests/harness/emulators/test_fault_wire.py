@@ -1,5 +1,4 @@
 import asyncio
-import time
 from typing import Any
 
 import aiohttp
@@ -8,6 +7,7 @@ import pytest
 from harness.emulators.server import Standin, running_qwen
 from tests.canaries import QWEN_KEY
 from tests.harness.emulators.callers import Caller
+from tests.virtual_time import VirtualClock
 
 BILLED = {"characters": 13}
 
@@ -42,7 +42,7 @@ async def ending(session: aiohttp.ClientSession, standin: Standin, *, patience_s
 async def test_a_connection_fails_as_it_must_and_the_work_was_billed_or_not(
     session: aiohttp.ClientSession, fault: str, end: str, billed: dict[str, int]
 ) -> None:
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         found = await ending(session, standin, fault=fault, patience_s=0.3 if end == "hangs" else 5.0)
         after = await Caller(session, standin.base_url).speak()
 
@@ -52,7 +52,7 @@ async def test_a_connection_fails_as_it_must_and_the_work_was_billed_or_not(
 
 
 async def test_a_short_promise_is_followed_by_more(session: aiohttp.ClientSession) -> None:
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         standin.script.load({"faults": [{"fault": "length-too-short", "on": "audio"}]})
         url = (await Caller(session, standin.base_url).speak()).json["output"]["audio"]["url"]
         host, _, path = url.removeprefix("http://").partition("/")
@@ -68,24 +68,24 @@ async def test_a_short_promise_is_followed_by_more(session: aiohttp.ClientSessio
 
 @pytest.mark.parametrize("fault", ["slow-head", "slow-body"])
 async def test_a_crawl_is_as_slow_as_told_and_complete(session: aiohttp.ClientSession, fault: str) -> None:
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         fast = await Caller(session, standin.base_url).speak()
-        started_s = time.monotonic()
+        started_s = VirtualClock().monotonic()
         standin.script.load({"faults": [{"fault": fault, "bytes_per_s": 1_000}]})
         slow = await Caller(session, standin.base_url).speak()
-        took_s = time.monotonic() - started_s
+        took_s = VirtualClock().monotonic() - started_s
 
     assert slow.json.keys() == fast.json.keys()
     assert took_s > 0.12  # a head has about 180 bytes, a body about 400
 
 
 async def test_a_byte_a_second_outlasts_any_patience(session: aiohttp.ClientSession) -> None:
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         assert await ending(session, standin, fault="slow-body", patience_s=0.3) == "hangs"
 
 
 async def test_a_stream_can_be_cut(session: aiohttp.ClientSession) -> None:
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         standin.script.load({"faults": [{"fault": "stream-cut"}]})
         caller = Caller(session, standin.base_url)
         body = {"model": "qwen3-tts-flash", "input": {"text": "Good morning to everybody here.", "voice": "Cherry"}}

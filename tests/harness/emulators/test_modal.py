@@ -12,12 +12,13 @@ from harness.emulators.timbres import CAST, median_pitch_hz, timbre_of_descripti
 from harness.speech import LANGUAGES, PROBE_TEXTS
 from tests.canaries import MODAL_KEY, MODAL_SECRET
 from tests.harness.emulators.callers import Caller, a_recording, level_db, samples_of
+from tests.virtual_time import VirtualClock
 
 
 @pytest.fixture
 async def held() -> AsyncIterator[Standin]:
     """A stand-in that holds a request for 20 ms, where a cold call takes at least 80."""
-    async with running_modal(ModalOptions(hold_s=20.0)) as standin:
+    async with running_modal(ModalOptions(hold_s=20.0), clock=VirtualClock()) as standin:
         yield standin
 
 
@@ -151,7 +152,7 @@ async def test_a_reference_that_is_no_audio_fails_the_generation(modal: Caller, 
 async def test_the_proxy_asks_for_both_halves_of_the_key(
     session: aiohttp.ClientSession, headers: Mapping[str, str], status: int, text: bytes | None
 ) -> None:
-    async with running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET)) as standin:
+    async with running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET), clock=VirtualClock()) as standin:
         answer = await Caller(session, standin.base_url).get("/health", headers=headers)
         meter = await Caller(session, standin.base_url).get("/_standin/meter", headers={})
 
@@ -274,7 +275,7 @@ async def test_asking_for_health_can_cause_the_cold_start(modal: Caller, wav: by
 
 async def test_the_same_seed_and_turn_give_the_same_bytes(session: aiohttp.ClientSession, wav: bytes) -> None:
     async def turns() -> list[bytes]:
-        async with running_modal() as standin:
+        async with running_modal(clock=VirtualClock()) as standin:
             caller = Caller(session, standin.base_url)
             return [(await caller.clone(recording=wav)).body for _ in range(2)]
 

@@ -6,6 +6,7 @@ import pytest
 from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import running_modal
 from tests.harness.emulators.callers import Answer, Caller
+from tests.virtual_time import VirtualClock
 
 # At this scale a cold start takes about 160 ms, and a request is held for 40: shorter, and a busy machine sees one hop.
 SHORT = {"hold_s": 20.0, "time_scale": 2e-3}
@@ -24,7 +25,7 @@ async def followed(caller: Caller, answer: Answer) -> tuple[Answer, int]:
 async def test_a_long_call_is_redirected_until_it_is_done_and_billed_once(
     session: aiohttp.ClientSession, wav: bytes, dialect: Dialect
 ) -> None:
-    async with running_modal(ModalOptions(dialect=dialect, **SHORT)) as standin:
+    async with running_modal(ModalOptions(dialect=dialect, **SHORT), clock=VirtualClock()) as standin:
         caller = Caller(session, standin.base_url)
         if dialect is Dialect.ENDPOINTS:
             first = await caller.clone(recording=wav)
@@ -47,7 +48,7 @@ async def test_an_unknown_call_is_the_platforms_own_404(modal: Caller) -> None:
 
 
 async def test_two_that_wait_get_their_own_voices(session: aiohttp.ClientSession) -> None:
-    async with running_modal(ModalOptions(dialect=Dialect.VLLM, **SHORT)) as standin:
+    async with running_modal(ModalOptions(dialect=Dialect.VLLM, **SHORT), clock=VirtualClock()) as standin:
         caller = Caller(session, standin.base_url)
         bodies = [{"input": "Hello.", "seed": 1, "response_format": each} for each in ("wav", "flac")]
         firsts = await asyncio.gather(*(caller.post("/v1/audio/speech", body) for body in bodies))

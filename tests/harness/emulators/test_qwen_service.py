@@ -10,6 +10,7 @@ from harness.emulators.options import QwenOptions
 from harness.emulators.scenarios import Damage, Fault, conduct_in
 from harness.emulators.server import running_qwen
 from tests.harness.emulators.callers import Caller, level_db, samples_of
+from tests.virtual_time import VirtualClock
 
 ENDINGS = {
     Fault.INTERNAL_ERROR: "500 InternalError",
@@ -56,7 +57,7 @@ async def ending(call: Any, fault: Fault) -> str:
 @pytest.mark.parametrize("fault", Fault)
 async def test_a_flaky_call_fails_as_it_must_and_again_on_a_retry(session: aiohttp.ClientSession, fault: Fault) -> None:
     text = a_text("flaky", "fault", fault)
-    async with running_qwen(QwenOptions(scenario="flaky")) as standin:
+    async with running_qwen(QwenOptions(scenario="flaky"), clock=VirtualClock()) as standin:
         caller = Caller(session, standin.base_url)
         ends = [await ending(caller.speak(text, language_type="English"), fault) for _ in range(2)]
 
@@ -71,7 +72,7 @@ async def test_a_reply_is_lost_after_the_work_was_billed(
     session: aiohttp.ClientSession, fault: Fault, billed: bool
 ) -> None:
     text = a_text("flaky", "fault", fault)
-    async with running_qwen(QwenOptions(scenario="flaky")) as standin:
+    async with running_qwen(QwenOptions(scenario="flaky"), clock=VirtualClock()) as standin:
         await ending(Caller(session, standin.base_url).speak(text, language_type="English"), fault)
 
     assert standin.account.meter()["total"] == ({"characters": len(text)} if billed else {})
@@ -79,7 +80,7 @@ async def test_a_reply_is_lost_after_the_work_was_billed(
 
 @pytest.mark.parametrize(("fault", "made"), [(Fault.UNAVAILABLE, 0), (Fault.RESET, 1), (Fault.HANG, 1)])
 async def test_a_lost_reply_leaves_its_voice_behind(session: aiohttp.ClientSession, fault: Fault, made: int) -> None:
-    async with running_qwen(QwenOptions(scenario="flaky")) as standin:
+    async with running_qwen(QwenOptions(scenario="flaky"), clock=VirtualClock()) as standin:
         end = await ending(Caller(session, standin.base_url).design(a_description(fault)), fault)
 
     assert end == ENDINGS[fault]
@@ -95,7 +96,7 @@ async def test_a_degraded_service_sends_spoilt_audio_with_a_good_reply(
     session: aiohttp.ClientSession, damage: Damage | None, least_db: float, most_db: float
 ) -> None:
     text = a_text("degraded", "damage", damage)
-    async with running_qwen(QwenOptions(scenario="degraded")) as standin:
+    async with running_qwen(QwenOptions(scenario="degraded"), clock=VirtualClock()) as standin:
         caller = Caller(session, standin.base_url)
         wav = await caller.audio_of(await caller.speak(text, language_type="English"))
 
@@ -119,7 +120,7 @@ async def test_a_slow_service_stalls_some_calls_for_many_times_the_usual(session
 
 @pytest.mark.parametrize("scenario", ["flaky", "degraded"])
 async def test_clones_are_made_whatever_happens(session: aiohttp.ClientSession, scenario: str, wav: bytes) -> None:
-    async with running_qwen(QwenOptions(scenario=scenario)) as standin:
+    async with running_qwen(QwenOptions(scenario=scenario), clock=VirtualClock()) as standin:
         caller = Caller(session, standin.base_url)
         answers = [await caller.enrol(wav, preferred_name=f"n{number}") for number in range(8)]
 

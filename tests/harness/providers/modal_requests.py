@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from harness.clock import SystemClock
 from harness.exchanges import Exchange
 from harness.providers.base import Admission, Deadline
 from harness.providers.modal import ModalProvider
 from harness.speech import SpeechRequest
 from tests.harness.providers.stubs import Handler, Till, sends
+from tests.virtual_time import VirtualClock
 
 OpenModal = Callable[..., Awaitable[ModalProvider]]
 WORST = 183_600  # 600 s of an A10G
@@ -17,7 +17,7 @@ WORST = 183_600  # 600 s of an A10G
 async def asked(
     provider: ModalProvider, request: SpeechRequest, admission: Admission | None = None, *, seconds: float = 10.0
 ) -> Exchange:
-    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(SystemClock(), seconds))
+    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(VirtualClock(), seconds))
 
 
 def redirect(hops: int, *, last: Handler) -> Handler:

@@ -7,13 +7,13 @@ from typing import Any
 
 from aiohttp import web
 
-from harness.clock import SystemClock
 from harness.exchanges import Exchange
 from harness.providers.base import Admission, Deadline
 from harness.providers.qwen import QwenProvider
 from harness.speech import SpeechRequest
 from tests.builders import a_request
 from tests.harness.providers.stubs import Audience, Handler, Script, Till, says
+from tests.virtual_time import VirtualClock
 
 OpenQwen = Callable[..., Awaitable[QwenProvider]]
 SPEAK = "POST /api/v1/services/aigc/multimodal-generation/generation"
@@ -25,13 +25,13 @@ WISH = a_request("Call me: 0171 5550123")  # 21 characters, 210 micro-dollars
 async def asked(
     provider: QwenProvider, request: SpeechRequest, admission: Admission | None = None, *, seconds: float = 10.0
 ) -> Exchange:
-    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(SystemClock(), seconds))
+    return await provider.synthesize(request, admission=admission or Till(), deadline=Deadline(VirtualClock(), seconds))
 
 
 async def heard(
     provider: QwenProvider, audience: Audience, request: SpeechRequest = WISH, till: Till | None = None
 ) -> Exchange:
-    deadline = Deadline(SystemClock(), 10.0)
+    deadline = Deadline(VirtualClock(), 10.0)
     return await provider.synthesize(request, admission=till or Till(), deadline=deadline, sink=audience)
 
 

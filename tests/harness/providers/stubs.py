@@ -16,10 +16,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from harness.clock import SystemClock
 from harness.errors import BudgetExceeded
 from harness.providers.base import PaidCall
 from tests.canaries import QWEN_KEY
+from tests.virtual_time import VirtualClock
 
 PRICES = Path(__file__).resolve().parents[3] / "data" / "prices.toml"
 CANARY = QWEN_KEY
@@ -80,7 +80,7 @@ async def a_server(*answers: Handler) -> AsyncIterator[Script]:
         yield script
     finally:
         while script.busy:  # a server that is closed while it answers leaves its socket open
-            await SystemClock().sleep(0.005)
+            await VirtualClock().sleep(0.005)
         await server.close()
 
 
@@ -113,7 +113,7 @@ def streams(*pieces: bytes, gap_s: float = 0.0, then: str = "end", content_type:
         await response.prepare(request)
         for piece in pieces:
             await response.write(piece)
-            await SystemClock().sleep(gap_s)
+            await VirtualClock().sleep(gap_s)
         if then == "reset" and request.transport:
             request.transport.close()
         elif then == "hang":
@@ -132,7 +132,7 @@ def speaks_until_left(piece: bytes, *, content_type: str = EVENTS) -> Handler:
         with suppress(ConnectionError):
             while request.transport is not None:
                 await response.write(piece)
-                await SystemClock().sleep(0.005)
+                await VirtualClock().sleep(0.005)
         return response
 
     return answer
@@ -143,7 +143,7 @@ def hangs() -> Handler:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         while request.transport is not None:
-            await SystemClock().sleep(0.005)
+            await VirtualClock().sleep(0.005)
         return web.Response()
 
     return answer
@@ -179,7 +179,7 @@ async def a_raw_server(reply: bytes, *, then: str = "close", gap_s: float = 0.0)
             for piece in [head + mark, *([body] if not gap_s else [body[at : at + 1] for at in range(len(body))])]:
                 writer.write(piece)
                 await writer.drain()
-                await SystemClock().sleep(gap_s)
+                await VirtualClock().sleep(gap_s)
             while then == "endless":
                 writer.write(b"x" * 65_536)
                 await writer.drain()
@@ -258,8 +258,8 @@ class Audience:
         if len(self.pieces) == self._leaves_at:
             raise self._error
         self.pieces.append(pcm)
-        self.heard_at_s.append(SystemClock().monotonic())
-        await SystemClock().sleep(self._takes_s)
+        self.heard_at_s.append(VirtualClock().monotonic())
+        await VirtualClock().sleep(self._takes_s)
 
 
 class Till:

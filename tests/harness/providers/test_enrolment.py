@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.config import QwenSettings
 from harness.emulators.server import Standin, running_qwen
 from harness.errors import ErrorKind
@@ -25,6 +25,7 @@ from harness.speech import Reference, Voice, VoiceKind
 from harness.store.blobs import BlobStore
 from tests.builders import NOON, a_voice
 from tests.harness.providers.stubs import Handler, Script, Till, a_server, a_wav, drops, says, sends
+from tests.virtual_time import VirtualClock
 
 Open = Callable[[Script | Standin], Awaitable[Enrolment]]
 MADE: dict[str, Any] = {"output": {"voice": "v-1"}, "request_id": "r1"}
@@ -238,7 +239,7 @@ async def test_a_voice_that_the_stand_in_made_before_it_hung_up_is_found_and_pai
 ) -> None:
     reference = Reference(sha256=references.put(a_wav(5.0), "wav"), transcript="I am Anna.")
     anna = a_voice(VoiceKind.CLONE, reference=reference)
-    async with running_qwen() as standin:
+    async with running_qwen(clock=VirtualClock()) as standin:
         standin.script.load({"faults": [{"fault": fault, "path": "*customization"}]})
         enrolment = await open_enrolment(standin)
         attempts = attempts_of(Till(), deadline, clock)
@@ -327,7 +328,7 @@ async def test_two_who_need_the_same_voice_at_once_pay_for_one(
     open_enrolment: Open, anna: Voice, deadline: Deadline, clock: FakeClock
 ) -> None:
     async def slowly(request: web.Request) -> web.StreamResponse:
-        await SystemClock().sleep(0.05)
+        await VirtualClock().sleep(0.05)
         return await says(MADE)(request)
 
     till = Till()

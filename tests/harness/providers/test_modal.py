@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.emulators.server import ModalOptions, running_modal
 from harness.errors import ErrorKind
 from harness.exchanges import Failure, Speech
@@ -27,6 +27,7 @@ from tests.harness.providers.stubs import (
     says,
     sends,
 )
+from tests.virtual_time import VirtualClock
 
 
 async def test_speech_comes_back_with_its_times_and_what_the_gpu_cost(
@@ -245,7 +246,7 @@ async def test_cancellation_passes_through_and_leaves_nothing_open(
         async with asyncio.TaskGroup() as group:
             task = group.create_task(asked(provider, vivian, till))
             while not server.seen:
-                await SystemClock().sleep(0.005)
+                await VirtualClock().sleep(0.005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -308,7 +309,7 @@ async def test_neither_key_nor_text_is_in_the_exchange_or_the_log(
 class TestAgainstTheStandIn:
     async def test_every_operation_works(self, open_modal: OpenModal, references: BlobStore) -> None:
         options = ModalOptions(key=f"wk-{CANARY}", secret=f"ws-{CANARY}")
-        async with running_modal(options) as standin:
+        async with running_modal(options, clock=VirtualClock()) as standin:
             provider = await open_modal(standin.base_url)
             text = "Welcome to the show of today, my dear friends of the radio."
             designed = await asked(provider, a_request(text, operation=Operation.DESIGN))
@@ -328,7 +329,7 @@ class TestAgainstTheStandIn:
         assert all((exchange.usage.gpu_s or 0) > 0 for exchange in rest)
 
     async def test_what_we_book_is_what_it_bills(self, open_modal: OpenModal, vivian: SpeechRequest) -> None:
-        async with running_modal() as standin:
+        async with running_modal(clock=VirtualClock()) as standin:
             provider = await open_modal(standin.base_url)
             exchanges = [await asked(provider, vivian) for _ in range(3)]
             billed = standin.account.meter()["total"]
@@ -336,7 +337,7 @@ class TestAgainstTheStandIn:
         assert sum(exchange.usage.units for exchange in exchanges) == pytest.approx(billed["gpu_s"], abs=0.01)
 
     async def test_a_request_that_is_held_is_followed(self, open_modal: OpenModal, vivian: SpeechRequest) -> None:
-        async with running_modal(ModalOptions(hold_s=10.0, time_scale=0.003)) as standin:
+        async with running_modal(ModalOptions(hold_s=10.0, time_scale=0.003), clock=VirtualClock()) as standin:
             exchange = await asked(await open_modal(standin.base_url), vivian)
             meter = standin.account.meter()
 
@@ -345,13 +346,13 @@ class TestAgainstTheStandIn:
         assert exchange.usage.units == pytest.approx(meter["total"]["gpu_s"], abs=0.01)
 
     async def test_a_wrong_key_is_told(self, open_modal: OpenModal, vivian: SpeechRequest) -> None:
-        async with running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET)) as standin:
+        async with running_modal(ModalOptions(key=MODAL_KEY, secret=MODAL_SECRET), clock=VirtualClock()) as standin:
             exchange = await asked(await open_modal(standin.base_url), vivian)
 
         assert exchange.outcome == "auth"
 
     async def test_a_speaker_of_the_hosted_models_only_is_unsupported(self, open_modal: OpenModal) -> None:
-        async with running_modal() as standin:
+        async with running_modal(clock=VirtualClock()) as standin:
             exchange = await asked(await open_modal(standin.base_url), a_request(voice=a_voice(id="Cherry")))
 
         assert exchange.outcome == "unsupported"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.emulators.server import ModalOptions, running_modal
 from harness.errors import ErrorKind
 from harness.exchanges import Exchange, Failure, Speech
@@ -24,6 +24,7 @@ from tests.harness.providers.stubs import (
     says,
     sends,
 )
+from tests.virtual_time import VirtualClock
 
 LONG = "A long text about nothing much, which takes a while to say."
 SUBMITTED = says({"job_id": "fc-1", "status": "submitted", "text_length": len(LONG)})
@@ -47,7 +48,7 @@ async def asked_at(
     **settings: Any,
 ) -> Exchange:
     provider = await open_modal(server.url, **({"submit_over_chars": 20} | settings))
-    return await provider.synthesize(request, admission=till or Till(), deadline=Deadline(SystemClock(), seconds))
+    return await provider.synthesize(request, admission=till or Till(), deadline=Deadline(VirtualClock(), seconds))
 
 
 async def test_a_long_text_is_submitted_and_asked_after_until_its_result_is_there(
@@ -159,9 +160,9 @@ async def test_a_question_that_hangs_is_asked_again(open_modal: OpenModal, long:
 
 
 async def test_the_stand_in_does_a_job(open_modal: OpenModal, long: SpeechRequest) -> None:
-    async with running_modal(ModalOptions(time_scale=0.001)) as standin:
+    async with running_modal(ModalOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         provider = await open_modal(standin.base_url, submit_over_chars=20, poll_s=0.5)
-        exchange = await provider.synthesize(long, admission=Till(), deadline=Deadline(SystemClock(), 10.0))
+        exchange = await provider.synthesize(long, admission=Till(), deadline=Deadline(VirtualClock(), 10.0))
 
     assert exchange.outcome == "ok"
     assert exchange.usage.gpu_s is not None

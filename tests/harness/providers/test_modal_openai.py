@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from harness.clock import SystemClock
 from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import running_modal
 from harness.errors import ErrorKind
@@ -18,6 +17,7 @@ from harness.store.blobs import BlobStore
 from tests.builders import a_request, a_voice
 from tests.canaries import VLLM_KEY
 from tests.harness.providers.stubs import CANARY, Till, a_server, a_wav, says, sends
+from tests.virtual_time import VirtualClock
 
 OpenModal = Callable[..., Awaitable[ModalProvider]]
 
@@ -88,7 +88,7 @@ async def test_the_dialect_is_chosen_by_a_setting_and_its_tokens_are_kept(open_m
     async with a_server(sends(a_wav(), **tokens)) as server:
         provider = await open_modal(server.url, dialect="openai", submit_over_chars=0)
         request = a_request(voice=a_voice(id="Vivian"))
-        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 5.0))
+        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(VirtualClock(), 5.0))
 
     assert isinstance(exchange.result, Speech)
     assert server.paths() == ["POST /v1/audio/speech"]
@@ -114,7 +114,7 @@ async def test_its_errors_are_read_by_their_message(
     async with a_server(says(body, status)) as server:
         provider = await open_modal(server.url, dialect="openai", max_attempts=1)
         request = a_request(voice=a_voice(id="Vivian"))
-        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 5.0))
+        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(VirtualClock(), 5.0))
 
     assert isinstance(exchange.result, Failure)
     assert exchange.result.kind is kind
@@ -125,7 +125,7 @@ async def test_vllms_own_key_goes_along_beside_modals(open_modal: OpenModal) -> 
     async with a_server(sends(a_wav())) as server:
         provider = await open_modal(server.url, dialect="openai", api_key=SecretStr(VLLM_KEY))
         request = a_request(voice=a_voice(id="Vivian"))
-        await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 5.0))
+        await provider.synthesize(request, admission=Till(), deadline=Deadline(VirtualClock(), 5.0))
 
     assert server.seen[0].headers["authorization"] == f"Bearer {VLLM_KEY}"
     assert server.seen[0].headers["modal-key"] == f"wk-{CANARY}"
@@ -133,10 +133,10 @@ async def test_vllms_own_key_goes_along_beside_modals(open_modal: OpenModal) -> 
 
 @pytest.mark.parametrize("operation", [Operation.GENERATE, Operation.CLONE])
 async def test_the_stand_in_speaks_this_dialect_too(open_modal: OpenModal, anna: Voice, operation: Operation) -> None:
-    async with running_modal(ModalOptions(time_scale=0.001, dialect=Dialect.VLLM)) as standin:
+    async with running_modal(ModalOptions(time_scale=0.001, dialect=Dialect.VLLM), clock=VirtualClock()) as standin:
         provider = await open_modal(standin.base_url, dialect="openai")
         request = a_request(operation=operation, voice=anna)
-        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(SystemClock(), 10.0))
+        exchange = await provider.synthesize(request, admission=Till(), deadline=Deadline(VirtualClock(), 10.0))
 
     assert isinstance(exchange.result, Speech), exchange.result
     assert "tokens" in exchange.facts

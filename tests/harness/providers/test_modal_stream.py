@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.emulators.options import Dialect, ModalOptions
 from harness.emulators.server import running_modal
 from harness.errors import ErrorKind
@@ -26,6 +26,7 @@ from tests.harness.providers.stubs import (
     speaks_until_left,
     streams,
 )
+from tests.virtual_time import VirtualClock
 
 OpenModal = Callable[..., Awaitable[ModalProvider]]
 SOUND = b"\x40\x1f" * 12_000
@@ -128,7 +129,7 @@ async def asked(
     provider: ModalProvider, audience: Audience | None, *, till: Till | None = None, **changes: Any
 ) -> Exchange:
     request: SpeechRequest = a_request(voice=PRESET, **changes)
-    deadline = Deadline(SystemClock(), 10.0)
+    deadline = Deadline(VirtualClock(), 10.0)
     return await provider.synthesize(request, admission=till or Till(), deadline=deadline, sink=audience)
 
 
@@ -140,9 +141,9 @@ def delta_of(samples: bytes) -> bytes:
 async def test_the_sink_hears_each_piece_long_before_the_reply_ends(open_modal: OpenModal) -> None:
     audience = Audience()
     async with a_server(streams(delta_of(SOUND), delta_of(SOUND), DONE, gap_s=0.06)) as server:
-        provider = await open_modal(server.url, dialect="openai", clock=SystemClock())
+        provider = await open_modal(server.url, dialect="openai", clock=VirtualClock())
         exchange = await asked(provider, audience)
-        ended_s = SystemClock().monotonic()
+        ended_s = VirtualClock().monotonic()
 
     assert isinstance(exchange.result, Speech)
     assert exchange.result.audio.endswith(SOUND + SOUND)
@@ -202,7 +203,7 @@ async def test_where_nothing_is_streamed_the_sink_hears_nothing(
     async with a_server(sends(a_wav())) as server:
         provider = await open_modal(server.url, **settings)
         exchange = await provider.synthesize(
-            request, admission=Till(), deadline=Deadline(SystemClock(), 5.0), sink=audience
+            request, admission=Till(), deadline=Deadline(VirtualClock(), 5.0), sink=audience
         )
 
     assert (exchange.outcome, audience.rates_hz) == ("ok", [])
@@ -269,7 +270,7 @@ async def test_a_listener_who_leaves_ends_the_call_and_its_connection(open_modal
 
 async def test_the_stand_in_streams_to_the_sink_what_the_file_holds(open_modal: OpenModal) -> None:
     audience = Audience()
-    async with running_modal(ModalOptions(time_scale=0.001, dialect=Dialect.VLLM)) as standin:
+    async with running_modal(ModalOptions(time_scale=0.001, dialect=Dialect.VLLM), clock=VirtualClock()) as standin:
         exchange = await asked(await open_modal(standin.base_url, dialect="openai"), audience)
 
     assert isinstance(exchange.result, Speech), exchange.result

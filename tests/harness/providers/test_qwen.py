@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from yarl import URL
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.config import QwenSettings, Settings
 from harness.emulators.server import QwenOptions, Standin, running_qwen
 from harness.errors import ConfigError, ErrorKind
@@ -34,6 +34,7 @@ from tests.harness.providers.stubs import (
     says,
     sends,
 )
+from tests.virtual_time import VirtualClock
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ async def test_cancellation_passes_through_and_leaves_nothing_open(open_qwen: Op
         async with asyncio.TaskGroup() as group:
             task = group.create_task(asked(provider, WISH, till))
             while not (api if where == "api" else oss).seen:
-                await SystemClock().sleep(0.005)
+                await VirtualClock().sleep(0.005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -392,7 +393,7 @@ class TestAgainstTheStandIn:
     async def test_every_operation_works_and_voices_can_be_listed_and_deleted(
         self, open_qwen: OpenQwen, references: BlobStore, clock: FakeClock
     ) -> None:
-        async with running_qwen() as standin:
+        async with running_qwen(clock=VirtualClock()) as standin:
             provider = await open_qwen(standin.base_url, also=(_audio_host(standin),))
             text = "Welcome to the show of today, my dear friends of the radio, and good evening to all of you."
             designed = await asked(provider, a_request(text, operation=Operation.DESIGN))
@@ -427,7 +428,7 @@ class TestAgainstTheStandIn:
 
     async def test_what_we_book_is_what_it_bills(self, open_qwen: OpenQwen, clock: FakeClock) -> None:
         till = Till()
-        async with running_qwen() as standin:
+        async with running_qwen(clock=VirtualClock()) as standin:
             provider = await open_qwen(standin.base_url, also=(_audio_host(standin),))
             for text in ("Good morning.", "那我来给大家推荐一款T恤，这款呢真的是超级好看。", "Hi, 你好!"):
                 await asked(provider, a_request(text, language=None), till)
@@ -438,7 +439,9 @@ class TestAgainstTheStandIn:
 
     async def test_in_a_flaky_service_every_bill_is_covered_by_a_reservation(self, open_qwen: OpenQwen) -> None:
         till = Till()
-        async with running_qwen(QwenOptions(scenario="flaky", requests_per_minute=1e9)) as standin:
+        async with running_qwen(
+            QwenOptions(scenario="flaky", requests_per_minute=1e9), clock=VirtualClock()
+        ) as standin:
             provider = await open_qwen(standin.base_url, also=(_audio_host(standin),), read_timeout_s=0.2)
             outcomes = [
                 (await asked(provider, a_request(f"Good morning number {each}."), till)).outcome for each in range(60)
@@ -453,13 +456,13 @@ class TestAgainstTheStandIn:
         assert billed <= booked
 
     async def test_a_retired_model_is_told_as_such(self, open_qwen: OpenQwen) -> None:
-        async with running_qwen(QwenOptions(retired=frozenset({"qwen3-tts-flash"}))) as standin:
+        async with running_qwen(QwenOptions(retired=frozenset({"qwen3-tts-flash"})), clock=VirtualClock()) as standin:
             exchange = await asked(await open_qwen(standin.base_url), a_request())
 
         assert exchange.outcome == "model_retired"
 
     async def test_an_address_that_expired_is_told_as_such(self, open_qwen: OpenQwen) -> None:
-        async with running_qwen(QwenOptions(url_lifetime_s=-1.0)) as standin:
+        async with running_qwen(QwenOptions(url_lifetime_s=-1.0), clock=VirtualClock()) as standin:
             provider = await open_qwen(standin.base_url, also=(_audio_host(standin),))
             exchange = await asked(provider, a_request())
 
@@ -469,7 +472,7 @@ class TestAgainstTheStandIn:
         self, open_qwen: OpenQwen, clock: FakeClock
     ) -> None:
         till = Till()
-        async with running_qwen(QwenOptions(max_voices=0)) as standin:
+        async with running_qwen(QwenOptions(max_voices=0), clock=VirtualClock()) as standin:
             provider = await open_qwen(standin.base_url)
             made = await provider.prepare_voice(
                 a_voice(VoiceKind.DESIGN), language="en", admission=till, deadline=Deadline(clock, 9.0)
@@ -482,8 +485,8 @@ class TestAgainstTheStandIn:
     async def test_voices_are_remembered_for_the_account_they_were_opened_for(
         self, tmp_path: Path, references: BlobStore
     ) -> None:
-        clock = SystemClock()
-        async with running_qwen() as standin:
+        clock = VirtualClock()
+        async with running_qwen(clock=VirtualClock()) as standin:
             settings = Settings(
                 home=tmp_path,
                 prices=PRICES,
@@ -520,7 +523,7 @@ async def test_no_voice_is_made_unless_that_is_allowed(open_qwen: OpenQwen, anna
         provider = await open_qwen(api.url, allow_voice_creation=False)
         exchange = await asked(provider, request, till)
         prepared = await provider.prepare_voice(
-            voice, language="en", admission=till, deadline=Deadline(SystemClock(), 5.0)
+            voice, language="en", admission=till, deadline=Deadline(VirtualClock(), 5.0)
         )
 
     assert isinstance(exchange.result, Failure)

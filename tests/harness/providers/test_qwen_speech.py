@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import SecretStr
 from yarl import URL
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.emulators.server import QwenOptions, running_qwen
 from harness.errors import ErrorKind
 from harness.exchanges import Failure, Speech
@@ -39,6 +39,7 @@ from tests.harness.providers.stubs import (
     sends,
     streams,
 )
+from tests.virtual_time import VirtualClock
 
 
 async def test_speech_is_asked_for_downloaded_and_paid_for(open_qwen: OpenQwen) -> None:
@@ -192,7 +193,7 @@ async def test_audio_is_heard_from_its_first_byte_not_its_last(open_qwen: OpenQw
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(a_wav()[:100])
-        await SystemClock().sleep(0.05)
+        await VirtualClock().sleep(0.05)
         clock.advance(4.0)
         await response.write(a_wav()[100:])
         return response
@@ -206,7 +207,7 @@ async def test_audio_is_heard_from_its_first_byte_not_its_last(open_qwen: OpenQw
 async def test_a_captured_stream_is_streamed_again_and_timed_to_its_first_sound(open_qwen: OpenQwen) -> None:
     till = Till()
     async with a_server(streams(piece_of(SILENCE, chars=9), piece_of(SOUND), END, gap_s=0.04)) as api:
-        provider = await open_qwen(api.url, clock=SystemClock())
+        provider = await open_qwen(api.url, clock=VirtualClock())
         exchange = await asked(provider, STREAMED, till)
 
     assert isinstance(exchange.result, Speech)
@@ -284,7 +285,7 @@ async def test_a_stream_that_goes_wrong_is_not_said_twice_once_it_was_heard(
 
 @pytest.mark.parametrize("scenario", ["stream", "realtime"])
 async def test_the_stand_in_streams_what_the_file_would_hold(open_qwen: OpenQwen, scenario: str) -> None:
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+    async with running_qwen(QwenOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         provider = await open_qwen(standin.base_url, api_key=SecretStr(QWEN_KEY), delivery=scenario)
         exchange = await asked(provider, WISH)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.emulators.server import QwenOptions, running_qwen
 from harness.errors import ErrorKind
 from harness.exchanges import Speech
@@ -15,6 +15,7 @@ from harness.speech import Voice
 from tests.builders import a_request
 from tests.harness.providers.qwen_calls import WISH, OpenQwen, asked, heard
 from tests.harness.providers.stubs import Audience, Till, a_server, says
+from tests.virtual_time import VirtualClock
 
 ORDER = Wish(text="my secret words", voice="Cherry", language_type="English", instructions=None)
 # One session as documented (providers.md A4), the audio two samples long.
@@ -169,7 +170,7 @@ def test_events_of_a_later_version_are_passed_over() -> None:
 
 async def test_realtime_speech_comes_over_a_conversation_with_models_of_its_own(open_qwen: OpenQwen) -> None:
     till = Till()
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+    async with running_qwen(QwenOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
         exchange = await asked(provider, WISH, till)
 
@@ -185,10 +186,10 @@ async def test_realtime_speech_comes_over_a_conversation_with_models_of_its_own(
 async def test_a_voice_made_for_realtime_is_another_than_the_one_for_files(
     open_qwen: OpenQwen, anna: Voice, registry: VoiceRegistry
 ) -> None:
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+    async with running_qwen(QwenOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         for delivery in ("file", "realtime"):
             provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
-            await provider.prepare_voice(anna, language="en", admission=Till(), deadline=Deadline(SystemClock(), 9.0))
+            await provider.prepare_voice(anna, language="en", admission=Till(), deadline=Deadline(VirtualClock(), 9.0))
         exchange = await asked(provider, a_request(voice=anna))
 
     assert [key.target_model for key in registry.all().values()] == [
@@ -210,7 +211,7 @@ async def test_a_refused_handshake_is_an_outcome(open_qwen: OpenQwen) -> None:
 
 async def test_a_listener_who_leaves_ends_a_conversation(open_qwen: OpenQwen) -> None:
     till = Till()
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+    async with running_qwen(QwenOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime")
         exchange = await heard(provider, Audience(leaves_at=0), till=till)
 
@@ -220,7 +221,7 @@ async def test_a_listener_who_leaves_ends_a_conversation(open_qwen: OpenQwen) ->
 @pytest.mark.parametrize("mode", ["server_commit", "commit"])
 async def test_a_text_is_spoken_whole_whoever_decides_where_it_is_split(open_qwen: OpenQwen, mode: str) -> None:
     audience, request = Audience(), a_request("Good morning. And a good evening. Good night!")
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+    async with running_qwen(QwenOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         provider = await open_qwen(
             standin.base_url, api_key=SecretStr("sk-stand-in"), delivery="realtime", realtime_mode=mode
         )

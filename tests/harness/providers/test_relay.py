@@ -1,7 +1,7 @@
 import pytest
 from pydantic import SecretStr
 
-from harness.clock import FakeClock, SystemClock
+from harness.clock import FakeClock
 from harness.emulators.server import QwenOptions, running_qwen
 from harness.errors import ErrorKind
 from harness.exchanges import Failure, Speech
@@ -22,13 +22,14 @@ from tests.harness.providers.qwen_calls import (
     with_audio,
 )
 from tests.harness.providers.stubs import Audience, Handler, Till, a_server, a_wav, sends, speaks_until_left, streams
+from tests.virtual_time import VirtualClock
 
 LATE = Failure(kind=ErrorKind.TIMEOUT_TOTAL, code=None, detail="the deadline passed")
 RESET = Failure(kind=ErrorKind.CONN_RESET, code=None, detail="the connection broke")
 
 
 def a_relay(audience: Audience | None, *, seconds: float = 10.0) -> Relay:
-    return Relay(audience, Deadline(SystemClock(), seconds), FakeClock())
+    return Relay(audience, Deadline(VirtualClock(), seconds), FakeClock())
 
 
 async def passed(*pieces: bytes, audience: Audience) -> Relay:
@@ -118,7 +119,7 @@ async def test_a_sink_hears_each_piece_long_before_the_stream_ends(open_qwen: Op
     audience = Audience()
     async with a_server(streams(piece_of(SILENCE), piece_of(SOUND), END, gap_s=0.06)) as api:
         exchange = await heard(await open_qwen(api.url), audience)
-        ended_s = SystemClock().monotonic()
+        ended_s = VirtualClock().monotonic()
 
     assert isinstance(exchange.result, Speech)
     assert exchange.result.audio.endswith(SILENCE + SOUND)
@@ -195,7 +196,7 @@ async def test_a_slow_listener_holds_the_provider_back_and_is_not_taken_for_a_sl
 ) -> None:
     audience = Audience(takes_s=0.12)
     async with a_server(streams(piece_of(SOUND), piece_of(SOUND), END)) as api:
-        provider = await open_qwen(api.url, clock=SystemClock(), read_timeout_s=0.08)
+        provider = await open_qwen(api.url, clock=VirtualClock(), read_timeout_s=0.08)
         exchange = await heard(provider, audience)
 
     assert (exchange.outcome, audience.pcm) == ("ok", SOUND + SOUND)
@@ -208,7 +209,7 @@ async def test_a_listener_too_slow_for_the_deadline_cancels_the_call(open_qwen: 
     async with a_server(streams(piece_of(SOUND), END)) as api:
         provider = await open_qwen(api.url)
         exchange = await provider.synthesize(
-            WISH, admission=Till(), deadline=Deadline(SystemClock(), 0.1), sink=Audience(takes_s=5.0)
+            WISH, admission=Till(), deadline=Deadline(VirtualClock(), 0.1), sink=Audience(takes_s=5.0)
         )
 
     assert (exchange.outcome, exchange.attempts) == ("cancelled", 1)
@@ -217,7 +218,7 @@ async def test_a_listener_too_slow_for_the_deadline_cancels_the_call(open_qwen: 
 @pytest.mark.parametrize("delivery", ["stream", "realtime"])
 async def test_the_stand_in_speaks_to_the_sink_what_the_exchange_holds(open_qwen: OpenQwen, delivery: str) -> None:
     audience = Audience()
-    async with running_qwen(QwenOptions(time_scale=0.001)) as standin:
+    async with running_qwen(QwenOptions(time_scale=0.001), clock=VirtualClock()) as standin:
         provider = await open_qwen(standin.base_url, api_key=SecretStr("sk-stand-in"), delivery=delivery)
         exchange = await heard(provider, audience)
 

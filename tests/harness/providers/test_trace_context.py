@@ -2,11 +2,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from harness.clock import SystemClock
 from harness.providers.addresses import Addresses
 from harness.providers.base import Deadline
 from harness.providers.door import Door, Limits, Reply
 from harness.providers.trace_context import TRACEPARENT, outgoing_headers
+from tests.virtual_time import VirtualClock
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -24,7 +24,7 @@ async def test_calls_within_a_trace_carry_it_and_others_nothing() -> None:
         url = URL(f"http://127.0.0.1:{server.port}/")
         addresses = Addresses(origin=url.origin(), hosts=None, allow_hosts=[f"127.0.0.1:{server.port}"])
         limits = Limits(connect_timeout_s=1, read_timeout_s=1, max_reply_bytes=1_000)
-        clock = SystemClock()
+        clock = VirtualClock()
         async with Door(origin=url.origin(), addresses=addresses, secrets={}, limits=limits, clock=clock) as door:
             assert isinstance(await door.send("GET", url, deadline=Deadline(clock, 5)), Reply)
             token = TRACEPARENT.set(TRACE)

@@ -1,4 +1,3 @@
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from harness.rollout.state_file import StateFile
 from harness.rollout.transitions import roll_back, start
 from harness.rollout.trip import Trip, TripAction
 from harness.speech import Operation
+from tests.counted import calls_of
 from tests.harness.rollout.a_rollout import NOON, a_rollout
 
 SPEAK = Operation.GENERATE
@@ -219,13 +219,8 @@ async def test_what_a_person_rolls_back_is_seen_as_well(world: World) -> None:
     assert world.here.ceiling(SPEAK).share_bp == 0
 
 
-async def test_asking_takes_less_than_ten_microseconds(world: World) -> None:
+async def test_asking_takes_few_steps(world: World) -> None:
     await world.begin(a_rollout(Stage.C5))
-    rounds = []
-    for _ in range(20):
-        began_s = time.process_time()
-        for _ in range(200):
-            world.here.ceiling(SPEAK)
-        rounds.append((time.process_time() - began_s) / 200)
+    world.here.ceiling(SPEAK)  # reads the file, which asking again must not
 
-    assert min(rounds) < 10e-6
+    assert calls_of(lambda: world.here.ceiling(SPEAK)) < 10

@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from harness.routing.breakers import Breakers
 from harness.routing.route import Because, Ceiling, Route
 from harness.routing.router import Router
 from harness.speech import Operation
+from tests.counted import calls_of
 
 SPEAK = Operation.GENERATE
 
@@ -233,12 +233,7 @@ def test_a_thousand_flips_give_every_request_one_version(world: World) -> None:
         assert (route.lane is Lane.CANDIDATE) == (route.flag_version == "even")
 
 
-def test_routing_takes_less_than_a_tenth_of_a_millisecond(world: World) -> None:
-    rounds = []
-    for _ in range(20):
-        began_s = time.process_time()
-        for _ in range(100):
-            world.route()
-        rounds.append((time.process_time() - began_s) / 100)
+def test_a_route_is_chosen_in_few_steps(world: World) -> None:
+    world.route()  # what is made once is made here
 
-    assert min(rounds) < 100e-6
+    assert calls_of(world.route) < 100
