@@ -82,10 +82,11 @@ def save(page: Page, address: str, words: str, file: Path, *, size: dict[str, in
     expect(page.get_by_text(words).first).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.wait_for_timeout(1_500)  # charts and tables are drawn after the words
     if full:  # Streamlit scrolls inside the page, so the window has to be as tall as what it holds
         tall = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": size["width"], "height": max(size["height"], int(tall))})
-    page.wait_for_timeout(1_500)  # charts and tables are drawn after the words
+        page.wait_for_timeout(1_500)
     page.screenshot(path=file)
 
 

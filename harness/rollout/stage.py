@@ -70,7 +70,7 @@ class Rollout:
     standing: Standing
     epoch: str  # names the thresholds, models and voices that the evidence is about
     started_at: datetime  # UTC, of this epoch
-    since: datetime  # UTC, in this stage
+    since: datetime  # UTC, in this stage, or rolled back
     reason: str  # of the last change
     tripped_at: datetime | None = None  # the last trip in this epoch, carried out or not
     pending: str | None = None  # a trip that waits because legacy is sick or gone

@@ -100,4 +100,4 @@ def roll_back(rollout: Rollout, *, now: datetime, why: str, forced: bool) -> Rol
         return rollout
     if not forced and (rollout.standing is Standing.FROZEN or rollout.stage is Stage.RETIRED):
         return rollout if rollout.pending else replace(rollout, pending=why, tripped_at=now)
-    return replace(rollout, standing=Standing.ROLLED_BACK, reason=why, tripped_at=now, pending=None)
+    return replace(rollout, standing=Standing.ROLLED_BACK, since=now, reason=why, tripped_at=now, pending=None)

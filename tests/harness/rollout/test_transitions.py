@@ -74,7 +74,7 @@ def test_a_person_can_roll_back_from_everywhere(stage: Stage, standing: Standing
     rollout = roll_back(a_rollout(stage, standing), now=NOON, why="I say so", forced=True)
 
     assert (rollout.standing, rollout.share_bp, rollout.stage) == (Standing.ROLLED_BACK, 0, stage)
-    assert (rollout.reason, rollout.tripped_at) == ("I say so", NOON)
+    assert (rollout.reason, rollout.tripped_at, rollout.since) == ("I say so", NOON, NOON)
 
 
 @pytest.mark.parametrize(
