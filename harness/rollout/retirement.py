@@ -8,7 +8,7 @@ from typing import Final
 from harness.flags.flagset import FlagSet, Mode
 from harness.rollout.evidence import Drill
 from harness.rollout.requirements import LOAD_DRILL_AGE, QUIET_DAYS
-from harness.rollout.stage import Rollouts, Stage, Standing
+from harness.rollout.stage import Rollout, Rollouts, Stage, Standing
 from harness.speech import Operation
 
 __all__ = ["STEPS", "Dependency", "Findings", "dependencies"]
@@ -64,15 +64,20 @@ def _stages(rollouts: Rollouts, now: datetime) -> Iterable[Dependency]:
     for operation in Operation:
         rollout = rollouts.of.get(operation)
         if rollout is None:
-            yield Dependency(what=f"{operation}: no rollout was begun", remedy=f"cutover rollout start {operation}")
+            yield Dependency(what=f"{operation}: no rollout was begun", remedy=_onward(operation, rollout))
             continue
         if rollout.stage not in _READY or rollout.standing is not Standing.RUNNING:
-            remedy = f"cutover rollout promote {operation} --approved-by NAME"
-            yield Dependency(what=f"{operation}: the rollout is at {rollout.name}", remedy=remedy)
+            yield Dependency(what=f"{operation}: the rollout is at {rollout.name}", remedy=_onward(operation, rollout))
         quiet = now - max(rollout.tripped_at or rollout.since, rollout.since)
         if rollout.stage is not Stage.RETIRED and quiet < QUIET_DAYS:
             what = f"{operation}: {quiet / timedelta(days=1):.1f} of {QUIET_DAYS.days} days without a trip"
             yield Dependency(what=what, remedy="wait; a trip starts the count anew")
+
+
+def _onward(operation: Operation, rollout: Rollout | None) -> str:
+    if rollout is None or rollout.standing is Standing.ROLLED_BACK:
+        return f"cutover rollout start {operation} --epoch …"
+    return f"cutover rollout promote {operation} --approved-by NAME"
 
 
 def _flags(findings: Findings) -> Iterable[Dependency]:

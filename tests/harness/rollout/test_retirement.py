@@ -79,3 +79,17 @@ def test_every_line_and_the_last_steps_say_what_to_do() -> None:
 
     assert all(each.remedy for each in dependencies(findings, NOON))
     assert len(STEPS) >= 6
+
+
+@pytest.mark.parametrize(
+    ("of", "command"),
+    [
+        pytest.param(Rollouts(), "cutover rollout start generate --epoch …", id="nothing begun"),
+        pytest.param(rollouts(standing=Standing.ROLLED_BACK), "cutover rollout start generate --epoch …", id="anew"),
+        pytest.param(rollouts(Stage.C50), "cutover rollout promote generate --approved-by NAME", id="half way"),
+    ],
+)
+def test_the_remedy_is_the_command_that_can_be_given_now(of: Rollouts, command: str) -> None:
+    first, *_ = dependencies(replace(READY, rollouts=of), NOON)
+
+    assert first.remedy == command
