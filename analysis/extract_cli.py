@@ -17,7 +17,7 @@ from analysis.models.scorers import chosen_scorers
 from analysis.pairwise import PairReport
 from harness.config import Settings
 from harness.progress import ProgressReport
-from harness.store.choosing import chosen_run
+from harness.run_argument import run_named
 
 __all__ = ["extract"]
 
@@ -45,10 +45,7 @@ def extract(run: str, processes: int | None, names: tuple[str, ...], captures: P
     if processes:
         replay = settings.replay.model_copy(update={"extract_processes": processes})
         settings = settings.model_copy(update={"replay": replay})
-    chosen = chosen_run(settings.home, run, sealed=False)
-    for note in chosen.notes:
-        click.echo(note, err=True)
-    found = chosen.run
+    found = run_named(settings.home, run, sealed=False)
     report = extraction.extract(found, settings, _progress("Measuring audio"))
     pairs = pairwise.compare_pairs(found, settings, _progress("Comparing pairs"))
     readings = [

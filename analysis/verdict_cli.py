@@ -21,7 +21,8 @@ from analysis.thresholds import Thresholds
 from harness.clock import SystemClock
 from harness.config import PROJECT, Settings
 from harness.errors import StoreError, UsageError
-from harness.store.choosing import KINDS, LATEST, chosen_run
+from harness.run_argument import run_named
+from harness.store.choosing import KINDS, LATEST
 from harness.store.runs import Run, audio_store
 
 __all__ = ["verdict"]
@@ -97,10 +98,7 @@ def verdict(
 
 
 def _found(home: Path, names: tuple[str, ...], kind: str | None) -> list[Run]:
-    chosen = [chosen_run(home, name, kind=kind) for name in dict.fromkeys(names or (LATEST,))]
-    for note in (note for each in chosen for note in each.notes):
-        click.echo(note, err=True)
-    return [each.run for each in chosen]
+    return [run_named(home, name, kind=kind) for name in dict.fromkeys(names or (LATEST,))]
 
 
 def _verify(path: Path, settings: Settings, public_key: Path | None) -> int:

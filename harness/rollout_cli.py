@@ -34,9 +34,8 @@ from harness.rollout.transitions import resume as resume_step
 from harness.rollout.transitions import roll_back
 from harness.rollout.transitions import start as start_step
 from harness.rollout_desk import Desk
+from harness.run_argument import run_named
 from harness.speech import Operation
-from harness.store.choosing import chosen_run
-from harness.store.runs import Run
 
 __all__ = ["rollout"]
 
@@ -215,7 +214,7 @@ def drill(local: bool, url: str | None, voice: str, load_run: str | None, per_mi
     desk = Desk.open()
     kind = DrillKind.LOAD if load_run else DrillKind.ROLLBACK
     if load_run:
-        done = desk.load_drill(_sealed(desk.settings, load_run), per_minute)
+        done = desk.load_drill(run_named(desk.settings.home, load_run), per_minute)
     else:
         done = desk.drill(url, local=local, voice=voice, who=who)
     DrillBook(drills_file(desk.settings.home), clock=desk.clock).add(kind, done, who=who)
@@ -236,7 +235,7 @@ def backtest_(run_name: str | None, rules: Path | None, as_json: bool) -> None:
     settings = Settings.load()
     loaded = load_rules(rules or settings.rollout_rules)
     if run_name:
-        result = backtest(run_outcomes(_sealed(settings, run_name).database, loaded.audio), loaded)
+        result = backtest(run_outcomes(run_named(settings.home, run_name).database, loaded.audio), loaded)
     else:
         result = backtest(stored_outcomes(spool_folder(settings.home)), loaded)
     if as_json:
@@ -250,13 +249,6 @@ def backtest_(run_name: str | None, rules: Path | None, as_json: bool) -> None:
         click.echo(f"{operation} rolls back at call {first.request} by {first.trip.trigger}: {spared}")
     if not result.trips:
         click.echo("no trigger would have fired")
-
-
-def _sealed(settings: Settings, name: str) -> Run:
-    chosen = chosen_run(settings.home, name)
-    for note in chosen.notes:
-        click.echo(note, err=True)
-    return chosen.run
 
 
 @rollout.command(epilog="Example: cutover rollout retire --check")

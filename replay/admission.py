@@ -8,7 +8,7 @@ from datetime import datetime
 
 from harness.clock import Clock
 from harness.errors import NotAdmitted
-from harness.providers.base import PaidCall
+from harness.providers.base import PaidCall, settlement
 from harness.store.logbook import Logbook
 from replay.budget import Budget
 from replay.killswitch import KillSwitch
@@ -62,19 +62,7 @@ class LegAdmission:
         call_id = f"{self._leg}#{self._clock.now():%Y%m%dT%H%M%S%f}.{self._calls}"
         self._budget.reserve(call_id, provider=call.provider, worst_microusd=call.worst_microusd)
         self._open[call] = call_id
-        now = self._clock.now()
-        self._book.write(
-            {
-                "type": "intent",
-                "call": call_id,
-                "leg": self._leg,
-                "provider": call.provider,
-                "purpose": call.purpose,
-                "attempt": call.attempt,
-                "worst_microusd": call.worst_microusd,
-                "at": now.isoformat(),
-            }
-        )
+        self._book.write(call.intent(call_id, leg=self._leg, at=self._clock.now()))
         try:
             await self._book.commit()
         except BaseException:
@@ -108,7 +96,7 @@ class LegAdmission:
         """Book what `call` cost; None keeps its reservation as spent."""
         call_id = self._open.pop(call)
         booked = self._budget.settle(call_id, microusd)
-        self._book.write({"type": "settle", "call": call_id, "microusd": booked, "known": microusd is not None})
+        self._book.write(settlement(call_id, booked, known=microusd is not None))
 
     def close(self) -> None:
         """Book what was never settled at its worst."""

@@ -1,7 +1,6 @@
 """`cutover runs`: what runs there are, and their databases built anew."""
 
 import json
-from pathlib import Path
 
 import click
 
@@ -9,7 +8,8 @@ from harness.clock import SystemClock
 from harness.config import Settings
 from harness.errors import StoreError
 from harness.gateway.expiry import expire_live_runs, old_live_runs
-from harness.store.choosing import LATEST, chosen_run
+from harness.run_argument import run_named
+from harness.store.choosing import LATEST
 from harness.store.compact import leftovers, remove
 from harness.store.database import open_db
 from harness.store.runs import Run, audio_store, list_runs
@@ -64,7 +64,7 @@ def verify_(run: str, as_json: bool) -> int:
     Exit status: 0 whole, 4 something is wrong.
     """
     home = Settings.load().home
-    found = _chosen(home, run)
+    found = run_named(home, run, sealed=False)
     wrong = list(problems(found, audio_store(home)))
     if as_json:
         click.echo(json.dumps({"schema": 1, "run": found.id, "problems": wrong}, indent=2))
@@ -82,17 +82,10 @@ def seal_(run: str) -> None:
     RUN is a run id, the path of a run, or `latest` (the default): the newest replay; a live one only where there is no
     replay.
     """
-    found = _chosen(Settings.load().home, run)
+    found = run_named(Settings.load().home, run, sealed=False)
     balance = seal(found)
     click.echo(str(found.database))
     click.echo(f"{balance.answered} of {balance.legs} legs. Next: cutover verdict {found.id}", err=True)
-
-
-def _chosen(home: Path, name: str) -> Run:
-    chosen = chosen_run(home, name, sealed=False)
-    for note in chosen.notes:
-        click.echo(note, err=True)
-    return chosen.run
 
 
 @runs.command("compact", epilog="Example: cutover runs compact --delete")

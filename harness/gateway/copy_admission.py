@@ -13,7 +13,7 @@ from harness.clock import Clock
 from harness.config import QuotaSettings
 from harness.errors import BudgetExceeded, NotAdmitted, StoreError
 from harness.gateway.live_run import LiveRun
-from harness.providers.base import PaidCall
+from harness.providers.base import PaidCall, settlement
 
 __all__ = ["CopyAdmission", "DayBudget", "Pace"]
 
@@ -139,18 +139,7 @@ class CopyAdmission:
             raise NotAdmitted(stopped)
         call_id = f"{self._leg}#{self._calls}"
         self._open[call] = call_id, self._budget.reserve(call)
-        self._run.write(
-            {
-                "type": "intent",
-                "call": call_id,
-                "leg": self._leg,
-                "provider": call.provider,
-                "purpose": call.purpose,
-                "attempt": call.attempt,
-                "worst_microusd": call.worst_microusd,
-                "at": self._clock.now().isoformat(),
-            }
-        )
+        self._run.write(call.intent(call_id, leg=self._leg, at=self._clock.now()))
         try:
             await self._run.commit()
         except StoreError as error:
@@ -173,7 +162,7 @@ class CopyAdmission:
         call_id, reserved = self._open.pop(call)
         booked = self._budget.settle(reserved, microusd)
         self.booked_microusd += booked
-        self._run.write({"type": "settle", "call": call_id, "microusd": booked, "known": microusd is not None})
+        self._run.write(settlement(call_id, booked, known=microusd is not None))
 
     def close(self) -> None:
         """Book what was never settled at its worst."""

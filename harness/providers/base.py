@@ -5,9 +5,10 @@ A provider sends and reads; who may send, and what it may cost, is decided by th
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from harness.clock import Clock
 from harness.exchanges import Exchange, Failure
@@ -22,6 +23,7 @@ __all__ = [
     "Provider",
     "Purpose",
     "References",
+    "settlement",
 ]
 
 Purpose = Literal["speak", "clone", "design"]
@@ -47,6 +49,24 @@ class PaidCall:
     purpose: Purpose
     attempt: int  # 1 for the first paid call of a request, counting on through retries
     worst_microusd: int | None  # the most this call can cost; None when a price is unknown
+
+    def intent(self, call_id: str, *, leg: str, at: datetime) -> dict[str, Any]:
+        """The journal's record that it is about to go out."""
+        return {
+            "type": "intent",
+            "call": call_id,
+            "leg": leg,
+            "provider": self.provider,
+            "purpose": self.purpose,
+            "attempt": self.attempt,
+            "worst_microusd": self.worst_microusd,
+            "at": at.isoformat(),
+        }
+
+
+def settlement(call_id: str, microusd: int, *, known: bool) -> dict[str, Any]:
+    """The journal's record of what an admitted call was booked at; its worst where the cost is not `known`."""
+    return {"type": "settle", "call": call_id, "microusd": microusd, "known": known}
 
 
 class Admission(Protocol):

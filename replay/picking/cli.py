@@ -13,9 +13,8 @@ from harness.config import Settings
 from harness.errors import UsageError
 from harness.providers.container_rate import ContainerRate
 from harness.providers.pricing import PriceList
+from harness.run_argument import run_named
 from harness.speech import LANGUAGES, Operation, VoiceKind
-from harness.store.choosing import chosen_run
-from harness.store.runs import Run
 from replay.picking.costs import Costs
 from replay.picking.cover import Choice, Limits
 from replay.picking.filters import Filter
@@ -119,7 +118,7 @@ def pick(
         with_consent=with_consent,
         sample=sample,
         seed=seed,
-        leave_out=answered_captures(_chosen(settings.home, name) for name in except_),
+        leave_out=answered_captures(run_named(settings.home, name, sealed=False) for name in except_),
     )
     limits = Limits(limit, budget_chars, None if budget is None else math.floor(budget * 1e6))
     prices = PriceList.load(settings.prices)
@@ -127,7 +126,7 @@ def pick(
     source = read_captures(captures, quarantine=settings.home / "quarantine", keys=open_keys(settings))
     choice = None
     if not every:
-        failed = failed_captures(_chosen(settings.home, name) for name in failures_of)
+        failed = failed_captures(run_named(settings.home, name, sealed=False) for name in failures_of)
         choice = pick_covering(source, keep, limits, costs=costs, failed=failed, fill=fill)
     chosen = choice.chosen if choice else None
     picked = pick_every(source, keep, limits, out, costs=costs, chosen=chosen, replace=replace)
@@ -139,13 +138,6 @@ def pick(
         click.echo("Nothing is left: what passes was answered in those runs; without --except it is taken.", err=True)
         return
     click.echo(f"Next: cutover replay {out}", err=True)
-
-
-def _chosen(home: Path, name: str) -> Run:
-    chosen = chosen_run(home, name, sealed=False)
-    for note in chosen.notes:
-        click.echo(note, err=True)
-    return chosen.run
 
 
 def _facts(out: Path, picked: Picked, choice: Choice | None) -> dict[str, Any]:
