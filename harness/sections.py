@@ -213,6 +213,9 @@ class ShadowSettings(_Section):
     deadline_s: Annotated[float, Field(gt=0)] = 60.0
     budget_usd_per_day: Annotated[float, Field(ge=0)] = 5.0  # what copies may cost; 0: none are sent
     keep_days: Annotated[int, Field(ge=1)] = 30  # shadow and canary runs hold texts unmasked, and go after that
+    # Copies are carried out by a process of their own, begun with the first one. False: within the gateway's, which
+    # saves that process' memory and holds callers up by a millisecond now and then.
+    own_process: bool = True
 
 
 class CaptureSettings(_Section):

@@ -20,6 +20,7 @@ from harness.config import (
     QuotaSettings,
     QwenSettings,
     Settings,
+    ShadowSettings,
 )
 from harness.emulators.options import ModalOptions, QwenOptions
 from harness.emulators.server import Standin, running_modal, running_qwen
@@ -148,6 +149,8 @@ def _settings(
     gateway: dict[str, Any],
 ) -> Settings:
     urls = [at_qwen.base_url, at_qwen.audio_url or "", at_modal.base_url]
+    # Tests look into the shadow; one that runs apart has tests of its own (test_shadow_process.py).
+    shadow = ShadowSettings(own_process=False)
     fast: dict[str, Any] = {"per_minute": 6_000_000, "per_second": 100_000, "share": 1, "ramp_s": 0}
     return Settings(
         home=home,
@@ -165,6 +168,14 @@ def _settings(
         ),
         modal=ModalSettings(**{"base_url": at_modal.base_url, "quota": OwnQuotaSettings(**fast), **(modal or {})}),
         gateway=GatewaySettings(
-            **{"port": 0, "admin_port": 0, "admin_token": SecretStr(TOKEN), "drain_s": 2.0, "limits": PLENTY, **gateway}
+            **{
+                "port": 0,
+                "admin_port": 0,
+                "admin_token": SecretStr(TOKEN),
+                "drain_s": 2.0,
+                "limits": PLENTY,
+                "shadow": shadow,
+                **gateway,
+            }
         ),
     )

@@ -4,19 +4,19 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from harness.clock import Clock
 from harness.errors import ErrorKind, UndecodableAudio
 from harness.exchanges import Capture, Exchange, Failure, Lane, Observed, Speech
-from harness.gateway.copies import Copy
+from harness.gateway.copies import Copies, Copy
 from harness.gateway.formats import samples_of
 from harness.gateway.journey import Journey, LiveCall
 from harness.gateway.lanes import wish_for
 from harness.gateway.live_admission import LiveAdmission
 from harness.gateway.recorder import Recorder
-from harness.gateway.shadow import Shadow
 from harness.gateway.slowness import Slowness
 from harness.providers.base import References
 from harness.rollout.listen import listen, troubles_of
@@ -50,7 +50,7 @@ class Books:
         clock: Clock,
         process: str,
         slowness: Slowness,
-        shadow: Shadow | None = None,
+        shadow: Copies | None = None,
         recorder: Recorder | None = None,
         references: References | None = None,
     ) -> None:
@@ -170,7 +170,7 @@ class Books:
             consent=journey.consent,
             exchanges=exchanges,
             to=to,
-            done=lambda exchange: self._copied(journey, exchange),
+            done=partial(self._copied, journey) if route.copy_permit is not None else None,
         )
         if not self._shadow.offer(copy):
             self._copied(journey, None)

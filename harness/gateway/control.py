@@ -22,7 +22,7 @@ from harness.rollout.watcher import Watcher
 from harness.routing.breakers import Breakers
 from harness.routing.router import Router
 
-__all__ = ["Control", "opened_control"]
+__all__ = ["Control", "kill_switch_of", "opened_control"]
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,12 @@ class Control:
     rules: Rules
 
 
+def kill_switch_of(settings: Settings) -> KillSwitch:
+    """The switch; cutover.toml can kill as well, and like the variable only until a restart without it."""
+    environ = {KILL_VARIABLE: "1"} if settings.kill else os.environ
+    return KillSwitch(kill_file(settings.home), environ=environ)
+
+
 @contextlib.asynccontextmanager
 async def opened_control(settings: Settings, *, clock: Clock) -> AsyncIterator[Control]:
     """Everything, with its watcher polled until the end of the block.
@@ -51,9 +57,7 @@ async def opened_control(settings: Settings, *, clock: Clock) -> AsyncIterator[C
         ConfigError: Flags, rules or the environment cannot be used; says which.
     """
     rules = load_rules(settings.rollout_rules)
-    # cutover.toml can kill as well, and like the variable only until a restart without it.
-    environ = {KILL_VARIABLE: "1"} if settings.kill else os.environ
-    kill_switch = KillSwitch(kill_file(settings.home), environ=environ)
+    kill_switch = kill_switch_of(settings)
     state = StateFile(state_folder(settings.home), clock=clock)
     rollout = LiveRollout(state, kill_switch=kill_switch, clock=clock)
     breakers = Breakers(clock=clock, rules=rules.breaker)

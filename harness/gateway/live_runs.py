@@ -13,13 +13,23 @@ from harness.clock import Clock
 from harness.errors import StoreError
 from harness.gateway.copies import RunKind
 from harness.gateway.expiry import expire_live_runs
-from harness.gateway.live_run import LiveRun
+from harness.gateway.live_run import LiveRun, balance_runs, spent_today
 
-__all__ = ["LiveRuns"]
+__all__ = ["LiveRuns", "recovered"]
 
 log = logging.getLogger(__name__)
 
 _AGAIN_S: Final = 60.0  # after a journal could not be written
+
+
+def recovered(home: Path, *, keep_days: int, clock: Clock) -> int:
+    """Balance the runs that a kill left open, delete those that are old enough, and say what copies cost today.
+
+    In micro-dollars, by all processes. Reads whole journals: not for the event loop.
+    """
+    balance_runs(home, clock=clock)
+    expire_live_runs(home, keep_days=keep_days, now=clock.now())
+    return spent_today(home, clock.now())
 
 
 class LiveRuns:

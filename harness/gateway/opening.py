@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Final
 
 from harness.capturing.keys import IDENTITY_KEY, open_keys
 from harness.capturing.recorder import CaptureRecorder
@@ -14,8 +15,7 @@ from harness.flags.flagset import Mode
 from harness.gateway.books import Books
 from harness.gateway.callers import open_callers
 from harness.gateway.control import Control, opened_control
-from harness.gateway.copy_admission import Pace
-from harness.gateway.courier import ShadowRoute
+from harness.gateway.copies import Copies
 from harness.gateway.dispatch import Dispatcher
 from harness.gateway.idempotency import Idempotency
 from harness.gateway.lanes import Lanes
@@ -23,15 +23,14 @@ from harness.gateway.limits import Limits
 from harness.gateway.parts import Parts
 from harness.gateway.qwen_voices import QwenVoices
 from harness.gateway.recorder import Recorder
-from harness.gateway.shadow import Shadow
+from harness.gateway.shadow_opening import shadow_of
+from harness.gateway.shadow_process import ShadowProcess
 from harness.gateway.slowness import Slowness
-from harness.gateway.voice_book import VoiceBook, voice_book_path
+from harness.gateway.voice_book import VoiceBook, recordings_path, voice_book_path
 from harness.providers.base import Provider, References
 from harness.providers.catalogue import open_provider
-from harness.providers.pricing import PriceList
 from harness.routing.route import share_bp
 from harness.speech import Operation
-from harness.store.runs import audio_store
 from harness.telemetry.log_format import dropped_lines
 from harness.telemetry.metrics import Metrics, Share
 from harness.telemetry.shared import SharedMetrics
@@ -45,7 +44,7 @@ _ALL_BP: Final = 10_000
 class Gateway:
     """One process, open: the parts for the routes and what administration needs."""
 
-    def __init__(self, parts: Parts, control: Control, shadow: Shadow, shared: SharedMetrics) -> None:
+    def __init__(self, parts: Parts, control: Control, shadow: Copies, shared: SharedMetrics) -> None:
         self.parts = parts
         self.control = control
         self.shadow = shadow
@@ -75,14 +74,14 @@ async def opened_gateway(
     """
     keys, home = open_keys(settings), settings.home
     folder, name = home / "gateway", str(worker)
-    references = EncryptedBlobStore(folder / "references", keys)
+    references = EncryptedBlobStore(recordings_path(home), keys)
     async with contextlib.AsyncExitStack() as stack:
         enter, aenter = stack.enter_context, stack.enter_async_context
         control = await aenter(opened_control(settings, clock=clock))
         callers = await aenter(open_callers(settings, identity_key=keys.key(IDENTITY_KEY), clock=clock))
         recorder = enter(Recorder(CaptureRecorder(home / "captures", settings.capture, keys, clock=clock)))
         names = _names(settings, control)
-        shadow = await aenter(_shadow(names, settings, control, references, clock=clock, workers=workers))
+        shadow = await aenter(_shadow(names, settings, clock=clock, workers=workers))
         metrics = Metrics(worker=name)
         shared = SharedMetrics(metrics, folder / "metrics", worker=name)
         stack.callback(shared.close)
@@ -181,46 +180,16 @@ def _dispatcher(settings: Settings, control: Control, lanes: Lanes, clock: Clock
     )
 
 
-def _shadow(
-    names: Mapping[Lane, str],
-    settings: Settings,
-    control: Control,
-    references: References,
-    *,
-    clock: Clock,
-    workers: int,
-) -> Shadow:
-    """Copies go out by providers of their own, so that nothing they do is felt by a caller."""
-    quotas = {Lane.CONTROL: settings.modal.quota, Lane.CANDIDATE: settings.qwen.quota}
-    regions = {
-        Lane.CONTROL: settings.modal.region,
-        Lane.CANDIDATE: settings.gateway.region or settings.qwen.region,
-    }
-    routes = {
-        lane: ShadowRoute(
-            provider=open_provider(name, settings, references=references, clock=clock),
-            pace=Pace(quotas[lane], clock=clock, processes=workers),
-            region=regions[lane],
-        )
-        for lane, name in names.items()
-    }
-    prices = PriceList.load(settings.prices)
-    return Shadow(
-        routes,
-        settings=settings.gateway.shadow,
-        home=settings.home,
-        blobs=audio_store(settings.home),
-        clock=clock,
-        kill_reason=control.kill_switch.reason,
-        plan=lambda: _plan(control, prices.version),
-        processes=workers,
-    )
-
-
-def _plan(control: Control, price_version: str) -> dict[str, Any]:
-    """What new runs of live exchanges are about."""
-    epochs = {operation.value: rollout.epoch for operation, rollout in control.rollout.rollouts.of.items()}
-    return {"price_version": price_version, "epochs": epochs}
+@contextlib.asynccontextmanager
+async def _shadow(
+    names: Mapping[Lane, str], settings: Settings, *, clock: Clock, workers: int
+) -> AsyncIterator[Copies]:
+    if settings.gateway.shadow.own_process:
+        async with ShadowProcess(names, settings, clock=clock, processes=workers) as process:
+            yield process
+    else:
+        async with shadow_of(settings, names, clock=clock, processes=workers) as shadow:
+            yield shadow
 
 
 def _readiness(control: Control, is_draining: Callable[[], bool]) -> dict[str, str | None]:
@@ -232,7 +201,7 @@ def _readiness(control: Control, is_draining: Callable[[], bool]) -> dict[str, s
     }
 
 
-def _watch(metrics: Metrics, control: Control, shadow: Shadow, recorder: Recorder, settings: Settings) -> None:
+def _watch(metrics: Metrics, control: Control, shadow: Copies, recorder: Recorder, settings: Settings) -> None:
     metrics.watch(
         breakers=control.breakers,
         shares=lambda: _shares(control),
@@ -244,7 +213,7 @@ def _watch(metrics: Metrics, control: Control, shadow: Shadow, recorder: Recorde
             "log_lines_dropped": float(dropped_lines()),
         },
         copies=lambda: {
-            **{field: getattr(shadow.counts, field) for field in shadow.counts.__slots__},
+            **asdict(shadow.counts),
             "waiting": shadow.waiting,
             "spent_usd": shadow.spent_microusd / 1e6,
         },

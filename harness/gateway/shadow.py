@@ -22,8 +22,7 @@ from harness.gateway.copies import Copy, ShadowCounts
 from harness.gateway.copy_admission import DayBudget
 from harness.gateway.copy_queue import CopyQueue
 from harness.gateway.courier import Courier, ShadowRoute
-from harness.gateway.live_run import balance_runs, spent_today
-from harness.gateway.live_runs import LiveRuns
+from harness.gateway.live_runs import LiveRuns, recovered
 from harness.store.blobs import BlobStore
 
 __all__ = ["Shadow"]
@@ -60,7 +59,7 @@ class Shadow:
             plan: What new runs are about: models, price version, epochs.
             processes: How many share the day's budget.
         """
-        self.counts = ShadowCounts()
+        self._counts = ShadowCounts()
         self._routes = routes
         self._settings = settings
         self._home = home
@@ -73,7 +72,7 @@ class Shadow:
         self._runs = LiveRuns(home, plan=plan, keep_days=settings.keep_days, disk=self._disk, clock=clock)
         self._courier = Courier(
             routes,
-            counts=self.counts,
+            counts=self._counts,
             budget=self._budget,
             deadline_s=settings.deadline_s,
             blobs=blobs,
@@ -83,6 +82,11 @@ class Shadow:
         )
         self._stack = AsyncExitStack()
         self._open = False
+
+    @property
+    def counts(self) -> ShadowCounts:
+        """What became of all copies so far."""
+        return self._counts
 
     @property
     def waiting(self) -> int:
@@ -99,9 +103,7 @@ class Shadow:
         return lane in self._routes
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(balance_runs, self._home, clock=self._clock)
-        await asyncio.to_thread(self._runs.expire)
-        spent = await asyncio.to_thread(spent_today, self._home, self._clock.now())
+        spent = await asyncio.to_thread(recovered, self._home, keep_days=self._settings.keep_days, clock=self._clock)
         self._budget.book(spent // self._processes)
         self._stack.callback(self._disk.shutdown, wait=False)
         for route in self._routes.values():
@@ -119,14 +121,14 @@ class Shadow:
         self._open = False
         await self._stack.aclose()
         for copy in self._queue.empty_out():
-            self.counts.dropped += 1
-            self._tell(copy, None)
+            self._counts.dropped += 1
+            copy.tell(None)
 
     def offer(self, copy: Copy) -> bool:
         """Take a copy if there is room, and say whether it was; never waits and never raises."""
-        self.counts.offered += 1
+        self._counts.offered += 1
         taken = self._open and self._queue.offer(copy)
-        self.counts.dropped += not taken
+        self._counts.dropped += not taken
         return taken
 
     def note_throttled(self, lane: Lane) -> None:
@@ -141,19 +143,13 @@ class Shadow:
             try:
                 async with self._runs.writing(copy.kind) as run:
                     exchange = await self._courier.carry_out(copy, run)
-                self.counts.kept += 1
+                self._counts.kept += 1
             except StoreError as error:
-                self.counts.lost += 1
+                self._counts.lost += 1
                 log.error("live exchanges not kept", extra={"error": str(error)})
                 await self._runs.break_off(copy.kind)
             except Exception:  # whatever a copy does, the next one is sent
-                self.counts.lost += 1
+                self._counts.lost += 1
                 log.exception("copy failed", extra={"request": copy.request_id})
             finally:
-                self._tell(copy, exchange)
-
-    def _tell(self, copy: Copy, exchange: Exchange | None) -> None:
-        try:
-            copy.done(exchange)
-        except Exception:  # the callback is the live path's; its fault must not end a worker
-            log.exception("copy's outcome not taken")
+                copy.tell(exchange)

@@ -20,7 +20,7 @@ from harness.exchanges import Consent
 from harness.gateway.refusals import Refused
 from harness.speech import Reference, Voice, VoiceKind
 
-__all__ = ["BookedVoice", "VoiceBook", "new_voice_id", "voice_book_path"]
+__all__ = ["BookedVoice", "VoiceBook", "new_voice_id", "recordings_path", "voice_book_path"]
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,11 @@ class BookedVoice:
 def voice_book_path(home: Path) -> Path:
     """Where the book of all worker processes lies."""
     return home / "gateway" / "voices.jsonl"
+
+
+def recordings_path(home: Path) -> Path:
+    """Where the recordings of its voices lie, encrypted."""
+    return home / "gateway" / "references"
 
 
 def new_voice_id() -> str:

@@ -1,10 +1,11 @@
-"""What copies cost the gateway's own event loop, in processor time: offering one, and carrying it out afterwards.
+"""What copies cost the gateway's own event loop, in processor time: offering one, and what comes of it afterwards.
 
     python -m tests.benchmarks.copy_cost
 
 By the thread's own clock, so that another program on this machine changes little. A loop takes turns, and a caller who
 comes during one waits until it ends: how long that is at worst in 99 of 100 cases follows from the turns and from how
-many copies there are a second. The gateway runs on uvloop, whose turns nobody can time; asyncio's are timed, and made
+many copies there are a second. They are carried out by a process of their own, so what is left is to hand them over and
+to hear of their end. The gateway runs on uvloop, whose turns nobody can time; asyncio's are timed, and made
 as much shorter as uvloop takes less for the whole.
 """
 
@@ -55,7 +56,7 @@ class CopyCost(NamedTuple):
         quota = OwnQuotaSettings()
         rate_hz = min(quota.per_minute / 60.0, quota.per_second)
         return (
-            f"offering a copy {self.offer_p50_us:.0f} us (p99 {self.offer_p99_us:.0f}); carrying it out "
+            f"offering a copy {self.offer_p50_us:.0f} us (p99 {self.offer_p99_us:.0f}); all the rest of it "
             f"{self.after_us:.0f} us in turns of {np.percentile(self.turns_us, 99):.0f} us at most (p99); "
             f"at {rate_hz:g} copies a second, the most by default, 99 of 100 callers wait "
             f"{self.wait_us(rate_hz):.0f} us or less"

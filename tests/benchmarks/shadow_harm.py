@@ -3,10 +3,10 @@
     python -m tests.benchmarks.shadow_harm                 ten minutes: some 80 rounds
     python -m tests.benchmarks.shadow_harm --seconds 3600  the longer and the quieter, the finer it tells
 
-One server answers with 100 kB and then offers a copy (shadow_server.py). Load maker, server, nginx and the backend of
-its copies are processes of their own. Callers come at random, few enough that none waits for another, and a request is
-timed from the moment it is sent: the load maker's own lateness is nobody's harm. No provider is waited for: a wait that
-is the same everywhere only adds noise.
+One server answers with 100 kB and then offers a copy (shadow_server.py). Load maker, server, the shadows that carry
+copies out, nginx and the backend of its copies are processes of their own. Callers come at random, few enough that none
+waits for another, and a request is timed from the moment it is sent: the load maker's own lateness is nobody's harm. No
+provider is waited for: a wait that is the same everywhere only adds noise.
 
 The arms take turns in blocks of half a second, in a new order each round, so that whatever else this machine does falls
 on all of them. An arm's p99 is that of all its blocks; how far it lies from the baseline's is told with a 95 % interval
@@ -15,7 +15,7 @@ its interval is what the run can tell at all, and nothing is said of a smaller h
 
 nginx stands before the same server with `mirror` to a backend that does what ours does; its baseline is nginx without.
 Below the table: what a caller's own task spends on offering a copy, and by processor time, which no other program
-disturbs, what the copy takes of the loop afterwards and how long a caller waits for that (copy_cost.py).
+disturbs, what else it takes of the loop and how long a caller waits for that (copy_cost.py).
 """
 
 import argparse

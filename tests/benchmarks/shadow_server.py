@@ -2,13 +2,16 @@
 
     python -m tests.benchmarks.shadow_server
 
-GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on, with a fresh
-shadow that keeps to the larger of the default quotas; GET /offers tells what offering took; GET /copied/NAME does what
-a backend of nginx' copies does.
+GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on. The shadows,
+processes of their own as in the gateway, keep to the larger of the default quotas; those whose turn it is not are
+stopped, so that the work one leaves behind burdens no other. GET /offers tells what offering took; GET /copied/NAME
+does what a backend of nginx' copies does. Whoever ends this process ends the shadows with it, stopped or not.
 """
 
 import asyncio
 import itertools
+import os
+import signal
 import sys
 import tempfile
 import time
@@ -22,15 +25,16 @@ import uvloop
 from aiohttp import web
 
 from harness.clock import SystemClock
-from harness.exchanges import Exchange, Lane, Speech
+from harness.config import GatewaySettings, QwenSettings, Settings
+from harness.exchanges import Lane, Speech
 from harness.gateway.copies import Copy
-from harness.gateway.shadow import Shadow
-from harness.sections import OwnQuotaSettings, QuotaSettings
-from harness.speech import SpeechRequest
+from harness.gateway.shadow_process import ShadowProcess
+from harness.sections import OwnQuotaSettings, QuotaSettings, ShadowSettings
+from harness.store.runs import list_runs
 from harness.telemetry.log_format import logging_to
 from tests.builders import an_exchange
-from tests.harness.gateway.copying import a_copy, a_shadow
-from tests.scripted import ScriptedProvider
+from tests.harness.gateway.copying import a_copy
+from tests.scripted_shadow import behaving
 
 __all__ = ["FLOOD", "NONE", "SHADOWS", "a_shadow_that", "copy_of"]
 
@@ -39,6 +43,7 @@ SHADOWS: Final = ("healthy", "hangs", "floods", "crashes")
 FLOOD: Final = 20  # copies of each request
 _AUDIO: Final = b"a" * 100_000
 _HEALTHY_S: Final = 0.05
+_READY_S: Final = 60.0
 _NUMBERS: Final = itertools.count()
 _MADE: Final = an_exchange()
 _COPY: Final = a_copy()
@@ -55,19 +60,21 @@ def copy_of(answer: bytes, **changes: Any) -> Copy:
     return replace(_COPY, request_id=f"r{next(_NUMBERS)}", exchanges={Lane.CONTROL: made}, **changes)
 
 
-def a_shadow_that(name: str, folder: Path, *, quota: QuotaSettings) -> Shadow:
-    """A bulkhead over a provider that behaves as `name` says."""
-    clock = SystemClock()
+def a_shadow_that(name: str, home: Path, *, quota: QuotaSettings) -> ShadowProcess:
+    """A process over a provider that behaves as `name` says."""
+    settings = Settings(
+        home=home,
+        qwen=QwenSettings(quota=quota),
+        gateway=GatewaySettings(shadow=ShadowSettings(budget_usd_per_day=1e6)),
+    )
+    return ShadowProcess(
+        {Lane.CANDIDATE: "qwen"}, settings, clock=SystemClock(), command=behaving(name), silent_s=3_600.0
+    )
 
-    def crash(_: SpeechRequest) -> Exchange:
-        raise RuntimeError("a bug in the adapter")
 
-    def speak(_: SpeechRequest) -> Exchange:
-        return an_exchange(provider="qwen", audio=audio())
-
-    latency_s = {"healthy": _HEALTHY_S, "hangs": 3_600.0}.get(name, 0.0)
-    qwen = ScriptedProvider("qwen", clock=clock, latency_s=latency_s, answer=crash if name == "crashes" else speak)
-    return a_shadow(folder, clock, qwen=qwen, quota=quota, budget_usd_per_day=1e6)
+def sent(home: Path) -> bool:
+    """Whether a paid call is under way: all that one sees of a copy that hangs."""
+    return any('"type":"intent"' in run.journal.read_text() for run in list_runs(home))
 
 
 class Server:
@@ -75,7 +82,8 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._shadow: Shadow | None = None
+        self._shadows: dict[str, ShadowProcess] = {}
+        self._shadow: ShadowProcess | None = None
         self._copies = 0  # of each request
         self._offers_s: list[float] = []
         self._stack = AsyncExitStack()
@@ -94,19 +102,32 @@ class Server:
         return response
 
     async def switch(self, request: web.Request) -> web.Response:
-        """End the shadow there is, and begin the one that is named."""
+        """Stop the shadow whose turn it was, and let the one that is named go on."""
         name = request.match_info["name"]
+        if self._shadow is not None and self._shadow.pid is not None:
+            os.kill(self._shadow.pid, signal.SIGSTOP)
         self._shadow, self._copies = None, 0
-        await self._stack.aclose()
         if name != NONE:
-            folder = self._folder / f"{next(_NUMBERS)}"
-            self._shadow = await self._stack.enter_async_context(a_shadow_that(name, folder, quota=OwnQuotaSettings()))
+            self._shadow = self._shadows[name] if name in self._shadows else await self._begun(name)
+            if self._shadow.pid is not None:
+                os.kill(self._shadow.pid, signal.SIGCONT)
             self._copies = FLOOD if name == "floods" else 1
         return web.Response()
 
+    async def _begun(self, name: str) -> ShadowProcess:
+        """With its process there and at work."""
+        shadow = a_shadow_that(name, self._folder / name, quota=OwnQuotaSettings())
+        self._shadows[name] = await self._stack.enter_async_context(shadow)
+        shadow.offer(copy_of(audio()))
+        async with asyncio.timeout(_READY_S):
+            while not (shadow.counts.kept or shadow.counts.lost or sent(self._folder / name)):
+                await asyncio.sleep(0.01)
+        return shadow
+
     async def offers(self, _: web.Request) -> web.Response:
         p50, p99 = np.percentile(self._offers_s, [50, 99]) * 1e6
-        return web.json_response({"offers": len(self._offers_s), "p50_us": p50, "p99_us": p99})
+        counts = {name: str(shadow.counts) for name, shadow in self._shadows.items()}
+        return web.json_response({"offers": len(self._offers_s), "p50_us": p50, "p99_us": p99, "counts": counts})
 
 
 async def copied(request: web.Request) -> web.Response:

@@ -1,4 +1,5 @@
 from harness.exchanges import Lane
+from harness.gateway.copies import ShadowCounts
 from tests.builders import a_request, an_exchange
 from tests.harness.gateway.copying import a_copy
 
@@ -31,3 +32,9 @@ def test_it_is_kept_as_a_capture_of_a_pseudonym() -> None:
     capture = a_copy("r9").capture()
 
     assert (capture.id, capture.user_key, capture.request) == ("r9", "hmac:app", a_request("Text of r9."))
+
+
+def test_counts_of_two_processes_add_up() -> None:
+    both = ShadowCounts(offered=5, kept=2, dropped=1).plus(ShadowCounts(kept=3, voiceless=1))
+
+    assert both == ShadowCounts(offered=5, kept=5, dropped=1, voiceless=1)

@@ -1,0 +1,136 @@
+"""The process that carries a gateway's copies out. The gateway starts it and speaks to it over its standard input.
+
+It ends when the gateway closes that, or is gone. A signal meant for the whole group is the gateway's to act upon.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import uvloop
+
+from harness.clock import Clock, SystemClock
+from harness.config import Settings
+from harness.errors import HarnessError
+from harness.exchanges import Exchange
+from harness.gateway.copies import Copy
+from harness.gateway.shadow import Shadow
+from harness.gateway.shadow_opening import shadow_of
+from harness.gateway.shadow_wire import Begin, Message, Offered, Report, Throttled, messages, packed
+from harness.processes import keeping_what_is_loaded
+from harness.telemetry.log_format import logging_to
+
+__all__ = ["OpenShadow", "carry_out_copies", "main"]
+
+log = logging.getLogger(__name__)
+
+REPORT_EVERY_S: Final = 5.0
+_READ_AHEAD_BYTES: Final = 4 * 1024 * 1024
+_NICENESS: Final = 10  # callers come first
+_LOOK_EVERY_S: Final = 1.0  # whether the gateway is still there
+_GRACE_S: Final = 10.0  # to end well once it is gone
+
+OpenShadow = Callable[[Begin, Clock], Shadow]
+
+
+def _as_set(begin: Begin, clock: Clock) -> Shadow:
+    settings = Settings.model_validate(begin.settings)
+    return shadow_of(settings, begin.lanes, clock=clock, processes=begin.processes)
+
+
+async def carry_out_copies(end: socket.socket, open_shadow: OpenShadow, clock: Clock) -> None:
+    """Carry out what comes in at `end`, until the other side closes it.
+
+    Raises:
+        ConfigError: The settings that come first cannot be used.
+    """
+    reader, writer = await asyncio.open_unix_connection(sock=end, limit=_READ_AHEAD_BYTES)
+    try:
+        async with contextlib.aclosing(messages(reader)) as told:
+            begin = await anext(told, None)
+            if isinstance(begin, Begin):
+                await _serve(open_shadow(begin, clock), told, writer, clock)
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):  # the other side may be gone
+            await writer.wait_closed()
+
+
+async def _serve(shadow: Shadow, told: AsyncIterator[Message], writer: asyncio.StreamWriter, clock: Clock) -> None:
+    def report(number: int | None = None, exchange: Exchange | None = None) -> None:
+        counts, waiting, spent = shadow.counts, shadow.waiting, shadow.spent_microusd
+        state = Report(counts=counts, waiting=waiting, spent_microusd=spent, number=number, exchange=exchange)
+        writer.writelines(packed(state))
+
+    def end(offered: Offered, exchange: Exchange | None) -> None:
+        report(offered.number, exchange if offered.wants_outcome else None)
+
+    async with shadow, _repeating(report, clock):
+        async for message in told:
+            if isinstance(message, Throttled):
+                shadow.note_throttled(message.lane)
+            elif isinstance(message, Offered) and not shadow.offer(_with_end(message, end)):
+                end(message, None)
+    report()  # closing it dropped what still waited
+
+
+def _with_end(offered: Offered, end: Callable[[Offered, Exchange | None], None]) -> Copy:
+    """The copy, which tells how it ended."""
+    return replace(offered.copy, done=partial(end, offered))
+
+
+@contextlib.asynccontextmanager
+async def _repeating(report: Callable[[], None], clock: Clock) -> AsyncIterator[None]:
+    """Say how things stand, so that the gateway knows that we are alive."""
+
+    async def repeat() -> None:
+        while True:
+            report()
+            await clock.sleep(REPORT_EVERY_S)
+
+    async with asyncio.TaskGroup() as group:
+        repeating = group.create_task(repeat())
+        try:
+            yield
+        finally:
+            repeating.cancel()
+
+
+def _end_with(parent: int) -> None:
+    """End at the latest some time after the gateway has, whatever hangs here."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_S)
+    time.sleep(_GRACE_S)
+    os._exit(1)
+
+
+def main(open_shadow: OpenShadow = _as_set) -> None:
+    """Until the gateway closes our standard input."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    os.nice(_NICENESS)
+    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    end = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    with keeping_what_is_loaded(), logging_to(sys.stderr), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(carry_out_copies(end, open_shadow, SystemClock()))
+        except HarnessError as error:
+            log.error("copies cannot be carried out", extra={"error": str(error)})
+            sys.exit(error.exit_status)
+        except Exception:  # what it was is logged without the words of any caller
+            log.exception("copies cannot be carried out")
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

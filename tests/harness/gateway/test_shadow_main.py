@@ -1,0 +1,117 @@
+"""The process' own work, in this process; what its gateway sees of it is the matter of test_shadow_process.py."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.clock import Clock, SystemClock
+from harness.config import Settings
+from harness.errors import ConfigError
+from harness.exchanges import Lane
+from harness.gateway.shadow import Shadow
+from harness.gateway.shadow_main import carry_out_copies
+from harness.gateway.shadow_wire import Begin, Message, Offered, Report, Throttled, messages, packed
+from tests.harness.gateway.copying import a_copy, a_shadow
+from tests.scripted import ScriptedProvider
+
+
+class Gateway:
+    """The other end of the socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.told = messages(reader)
+        self.writer = writer
+        self.shadows: list[Shadow] = []
+
+    def tell(self, *messages: Message) -> None:
+        for message in messages:
+            self.writer.writelines(packed(message))
+
+    async def outcomes(self, count: int) -> dict[int, Report]:
+        """The next reports that are about copies."""
+        found: dict[int, Report] = {}
+        async with asyncio.timeout(60):
+            while len(found) < count:
+                report = await anext(self.told)
+                assert isinstance(report, Report)
+                if report.number is not None:
+                    found[report.number] = report
+        return found
+
+
+@asynccontextmanager
+async def a_gateway(home: Path, **shadow: Any) -> AsyncIterator[Gateway]:
+    ours, theirs = socket.socketpair()
+    gateway = Gateway(*await asyncio.open_unix_connection(sock=ours))
+
+    def open_shadow(begin: Begin, clock: Clock) -> Shadow:
+        settings = Settings.model_validate(begin.settings)
+        qwen = ScriptedProvider("qwen", clock=clock, latency_s=shadow.pop("latency_s", 0.0))
+        made = a_shadow(settings.home, clock, qwen=qwen, **shadow)
+        gateway.shadows.append(made)
+        return made
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(carry_out_copies(theirs, open_shadow, SystemClock()))
+        yield gateway
+        gateway.writer.write_eof()
+        async for _ in gateway.told:
+            pass
+        gateway.writer.close()
+
+
+async def test_each_copy_gets_one_report_with_how_things_stand(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway:
+        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1))
+        gateway.tell(*(Offered(number=number, copy=a_copy(f"r{number}"), wants_outcome=True) for number in (7, 8)))
+        reports = await gateway.outcomes(2)
+
+    assert set(reports) == {7, 8}
+    assert [report.exchange and report.exchange.outcome for report in reports.values()] == ["ok", "ok"]
+    last = list(reports.values())[-1]
+    assert (last.counts.kept, last.counts.sent, last.spent_microusd, last.waiting) == (2, 2, 2_000, 0)
+
+
+async def test_a_copy_that_finds_no_room_is_told_of_as_well(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path, queue=1, concurrency=1, latency_s=3_600.0) as gateway:
+        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1))
+        gateway.tell(*(Offered(number=number, copy=a_copy(f"r{number}"), wants_outcome=True) for number in range(4)))
+        reports = await gateway.outcomes(2)
+
+    assert {report.exchange for report in reports.values()} == {None}
+    assert [report.counts.dropped for report in reports.values()][-1] == 2
+
+
+async def test_a_429_of_a_caller_slows_copies_down(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway:
+        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1), Throttled(lane=Lane.CANDIDATE))
+        gateway.tell(Offered(number=1, copy=a_copy(), wants_outcome=False))
+        await gateway.outcomes(1)
+
+        (shadow,) = gateway.shadows
+        assert shadow._routes[Lane.CANDIDATE].pace.factor < 1.0
+
+
+async def test_who_is_closed_before_a_word_ends(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway:
+        pass
+
+    assert gateway.shadows == []
+
+
+async def test_settings_that_cannot_be_used_end_it_with_the_reason(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    _, writer = await asyncio.open_unix_connection(sock=ours)
+    writer.writelines(packed(Begin.of(Settings(home=tmp_path), {}, processes=1)))
+
+    def refuse(begin: Begin, clock: Clock) -> Shadow:
+        raise ConfigError("CUTOVER_PRICES: there is no such file")
+
+    with pytest.raises(ConfigError, match="no such file"):
+        await carry_out_copies(theirs, refuse, SystemClock())
+    writer.close()
