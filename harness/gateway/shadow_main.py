@@ -23,7 +23,6 @@ from harness.clock import Clock, SystemClock
 from harness.config import Settings
 from harness.errors import HarnessError
 from harness.exchanges import Exchange
-from harness.gateway.copies import Copy
 from harness.gateway.shadow import Shadow
 from harness.gateway.shadow_opening import shadow_of
 from harness.gateway.shadow_wire import Begin, Message, Offered, Report, Throttled, messages, packed
@@ -34,7 +33,8 @@ __all__ = ["OpenShadow", "carry_out_copies", "main"]
 
 log = logging.getLogger(__name__)
 
-REPORT_EVERY_S: Final = 5.0
+_ALIVE_EVERY_S: Final = 5.0
+_TOGETHER_S: Final = 0.25  # copies that end within this time are told of together
 _READ_AHEAD_BYTES: Final = 4 * 1024 * 1024
 _NICENESS: Final = 10  # callers come first
 _LOOK_EVERY_S: Final = 1.0  # whether the gateway is still there
@@ -67,43 +67,57 @@ async def carry_out_copies(end: socket.socket, open_shadow: OpenShadow, clock: C
 
 
 async def _serve(shadow: Shadow, told: AsyncIterator[Message], writer: asyncio.StreamWriter, clock: Clock) -> None:
-    def report(number: int | None = None, exchange: Exchange | None = None) -> None:
-        counts, waiting, spent = shadow.counts, shadow.waiting, shadow.spent_microusd
-        state = Report(counts=counts, waiting=waiting, spent_microusd=spent, number=number, exchange=exchange)
-        writer.writelines(packed(state))
-
-    def end(offered: Offered, exchange: Exchange | None) -> None:
-        report(offered.number, exchange if offered.wants_outcome else None)
-
-    async with shadow, _repeating(report, clock):
+    reports = _Reports(shadow, writer, clock)
+    async with shadow, reports.renewed():
         async for message in told:
             if isinstance(message, Throttled):
                 shadow.note_throttled(message.lane)
-            elif isinstance(message, Offered) and not shadow.offer(_with_end(message, end)):
-                end(message, None)
-    report()  # closing it dropped what still waited
+            elif isinstance(message, Offered):
+                copy = replace(message.copy, done=partial(reports.add, message))
+                if not shadow.offer(copy):
+                    copy.tell(None)
+    reports.send()  # closing the shadow dropped what still waited
 
 
-def _with_end(offered: Offered, end: Callable[[Offered, Exchange | None], None]) -> Copy:
-    """The copy, which tells how it ended."""
-    return replace(offered.copy, done=partial(end, offered))
+class _Reports:
+    """Tells the gateway how copies end: some at a time, since each report is read between two callers."""
 
+    def __init__(self, shadow: Shadow, writer: asyncio.StreamWriter, clock: Clock) -> None:
+        self._shadow = shadow
+        self._writer = writer
+        self._clock = clock
+        self._ended: dict[int, Exchange | None] = {}
+        self._sent_s = -float("inf")
 
-@contextlib.asynccontextmanager
-async def _repeating(report: Callable[[], None], clock: Clock) -> AsyncIterator[None]:
-    """Say how things stand, so that the gateway knows that we are alive."""
+    def add(self, offered: Offered, exchange: Exchange | None) -> None:
+        """A copy is over; who waits for its outcome gets that at once."""
+        self._ended[offered.number] = exchange if offered.wants_outcome else None
+        if offered.wants_outcome:
+            self.send()
 
-    async def repeat() -> None:
+    def send(self) -> None:
+        """Say how things stand."""
+        shadow, self._sent_s = self._shadow, self._clock.monotonic()
+        ended, self._ended = self._ended, {}
+        counts, waiting, spent = shadow.counts, shadow.waiting, shadow.spent_microusd
+        report = Report(counts=counts, waiting=waiting, spent_microusd=spent, ended=ended)
+        self._writer.writelines(packed(report))
+
+    @contextlib.asynccontextmanager
+    async def renewed(self) -> AsyncIterator[None]:
+        """Send what there is, and else now and then a sign that we are alive."""
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._renew())
+            try:
+                yield
+            finally:
+                renewing.cancel()
+
+    async def _renew(self) -> None:
         while True:
-            report()
-            await clock.sleep(REPORT_EVERY_S)
-
-    async with asyncio.TaskGroup() as group:
-        repeating = group.create_task(repeat())
-        try:
-            yield
-        finally:
-            repeating.cancel()
+            if self._ended or self._clock.monotonic() - self._sent_s >= _ALIVE_EVERY_S:
+                self.send()
+            await self._clock.sleep(_TOGETHER_S)
 
 
 def _end_with(parent: int) -> None:

@@ -203,12 +203,11 @@ class ShadowProcess:
     def _take(self, report: Report) -> None:
         self._told = replace(report.counts, offered=0)  # it was offered to this side, and counted
         self._spent_microusd = report.spent_microusd
-        if report.number is None:
-            return
-        self._again_s = _AGAIN_S
-        copy = self._under_way.pop(report.number)
-        self._bytes -= copy.size_bytes
-        copy.tell(report.exchange)
+        for number, exchange in report.ended.items():
+            copy = self._under_way.pop(number)
+            self._bytes -= copy.size_bytes
+            copy.tell(exchange)
+            self._again_s = _AGAIN_S  # it works
 
     def _give_up(self) -> int:
         """Tell those who wait for a copy's outcome that there is none, and return how many copies that were."""

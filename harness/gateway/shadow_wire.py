@@ -6,7 +6,7 @@ A message is two lengths, its JSON and the audio that belongs to it, which goes 
 import asyncio
 import json
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -55,13 +55,14 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """From the process: how things stand, every few seconds and at the end of each copy."""
+    """From the process: how things stand, at least every few seconds."""
 
     counts: ShadowCounts  # of this process, since it began
     waiting: int
     spent_microusd: int  # today
-    number: int | None = None  # of the copy that is over
-    exchange: Exchange | None = None  # what became of it, if that is wanted, without its audio; None: not sent
+    # Copies that are over since the last report, by number, with what became of them where that is wanted, without its
+    # audio; None also for one that was never sent.
+    ended: Mapping[int, Exchange | None] = field(default_factory=dict)
 
 
 Message = Begin | Offered | Throttled | Report
@@ -79,8 +80,10 @@ def packed(message: Message) -> list[bytes]:
         audio = [_audio_of(each) for each in message.copy.exchanges.values()]
         mute = {lane: _with_audio(each, b"") for lane, each in message.copy.exchanges.items()}
         message = replace(message, copy=replace(message.copy, exchanges=mute))
-    elif isinstance(message, Report) and message.exchange is not None:
-        message = replace(message, exchange=_with_audio(message.exchange, b""))
+    elif isinstance(message, Report):
+        message = replace(
+            message, ended={number: each and _with_audio(each, b"") for number, each in message.ended.items()}
+        )
     text = _KINDS[kind].dump_json(message, exclude=_NOT_SENT.get(kind))
     sizes = ",".join(str(len(each)) for each in audio)
     head = b'{"kind":"%s","audio":[%s],"message":%s}' % (kind.encode(), sizes.encode(), text)

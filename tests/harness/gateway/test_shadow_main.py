@@ -12,7 +12,7 @@ import pytest
 from harness.clock import Clock, SystemClock
 from harness.config import Settings
 from harness.errors import ConfigError
-from harness.exchanges import Lane
+from harness.exchanges import Exchange, Lane
 from harness.gateway.shadow import Shadow
 from harness.gateway.shadow_main import carry_out_copies
 from harness.gateway.shadow_wire import Begin, Message, Offered, Report, Throttled, messages, packed
@@ -27,21 +27,22 @@ class Gateway:
         self.told = messages(reader)
         self.writer = writer
         self.shadows: list[Shadow] = []
+        self.reports: list[Report] = []
 
     def tell(self, *messages: Message) -> None:
         for message in messages:
             self.writer.writelines(packed(message))
 
-    async def outcomes(self, count: int) -> dict[int, Report]:
-        """The next reports that are about copies."""
-        found: dict[int, Report] = {}
+    async def hear(self, count: int) -> dict[int, Exchange | None]:
+        """The outcomes of the copies that end next, at least so many; `reports` are those that told of them."""
+        ended: dict[int, Exchange | None] = {}
         async with asyncio.timeout(60):
-            while len(found) < count:
+            while len(ended) < count:
                 report = await anext(self.told)
                 assert isinstance(report, Report)
-                if report.number is not None:
-                    found[report.number] = report
-        return found
+                self.reports.append(report)
+                ended |= report.ended
+        return ended
 
 
 @asynccontextmanager
@@ -65,33 +66,43 @@ async def a_gateway(home: Path, **shadow: Any) -> AsyncIterator[Gateway]:
         gateway.writer.close()
 
 
-async def test_each_copy_gets_one_report_with_how_things_stand(tmp_path: Path) -> None:
-    async with a_gateway(tmp_path) as gateway:
-        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1))
-        gateway.tell(*(Offered(number=number, copy=a_copy(f"r{number}"), wants_outcome=True) for number in (7, 8)))
-        reports = await gateway.outcomes(2)
+def copies(count: int, *, wants_outcome: bool) -> list[Message]:
+    return [Offered(number=number, copy=a_copy(f"r{number}"), wants_outcome=wants_outcome) for number in range(count)]
 
-    assert set(reports) == {7, 8}
-    assert [report.exchange and report.exchange.outcome for report in reports.values()] == ["ok", "ok"]
-    last = list(reports.values())[-1]
+
+async def test_who_waits_for_outcomes_hears_each_with_how_things_stand(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway:
+        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1), *copies(2, wants_outcome=True))
+        ended = await gateway.hear(2)
+
+    assert {number: each and each.outcome for number, each in ended.items()} == {0: "ok", 1: "ok"}
+    last = gateway.reports[-1]
     assert (last.counts.kept, last.counts.sent, last.spent_microusd, last.waiting) == (2, 2, 2_000, 0)
+
+
+async def test_where_nobody_waits_several_are_told_of_together(tmp_path: Path) -> None:
+    async with a_gateway(tmp_path) as gateway:
+        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1), *copies(50, wants_outcome=False))
+        ended = await gateway.hear(50)
+
+    assert ended == dict.fromkeys(range(50))
+    assert len(gateway.reports) < 50
 
 
 async def test_a_copy_that_finds_no_room_is_told_of_as_well(tmp_path: Path) -> None:
     async with a_gateway(tmp_path, queue=1, concurrency=1, latency_s=3_600.0) as gateway:
-        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1))
-        gateway.tell(*(Offered(number=number, copy=a_copy(f"r{number}"), wants_outcome=True) for number in range(4)))
-        reports = await gateway.outcomes(2)
+        gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1), *copies(4, wants_outcome=True))
+        ended = await gateway.hear(2)
 
-    assert {report.exchange for report in reports.values()} == {None}
-    assert [report.counts.dropped for report in reports.values()][-1] == 2
+    assert set(ended.values()) == {None}
+    assert gateway.reports[-1].counts.dropped == 2
 
 
 async def test_a_429_of_a_caller_slows_copies_down(tmp_path: Path) -> None:
     async with a_gateway(tmp_path) as gateway:
         gateway.tell(Begin.of(Settings(home=tmp_path), {}, processes=1), Throttled(lane=Lane.CANDIDATE))
-        gateway.tell(Offered(number=1, copy=a_copy(), wants_outcome=False))
-        await gateway.outcomes(1)
+        gateway.tell(*copies(1, wants_outcome=True))
+        await gateway.hear(1)
 
         (shadow,) = gateway.shadows
         assert shadow._routes[Lane.CANDIDATE].pace.factor < 1.0

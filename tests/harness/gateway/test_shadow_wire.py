@@ -72,18 +72,12 @@ async def test_a_copy_arrives_whole_and_without_whom_it_concerns(copy: Copy) -> 
 async def test_an_outcome_comes_back_without_its_audio() -> None:
     counts = ShadowCounts(offered=3, kept=2, lost=1)
 
-    arrived = await over(Report(counts=counts, waiting=4, spent_microusd=5, number=6, exchange=MADE))
+    arrived = await over(Report(counts=counts, waiting=4, spent_microusd=5, ended={6: MADE, 7: None}))
 
     assert isinstance(arrived, Report)
-    assert arrived.exchange is not None
     assert isinstance(MADE.result, Speech)
-    assert arrived == Report(
-        counts=counts,
-        waiting=4,
-        spent_microusd=5,
-        number=6,
-        exchange=replace(MADE, result=replace(MADE.result, audio=b"")),
-    )
+    mute = replace(MADE, result=replace(MADE.result, audio=b""))
+    assert arrived == Report(counts=counts, waiting=4, spent_microusd=5, ended={6: mute, 7: None})
 
 
 async def test_short_messages_arrive() -> None:
