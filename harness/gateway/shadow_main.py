@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 _ALIVE_EVERY_S: Final = 5.0
 _TOGETHER_S: Final = 0.25  # copies that end within this time are told of together
 _READ_AHEAD_BYTES: Final = 4 * 1024 * 1024
-_NICENESS: Final = 10  # callers come first
 _LOOK_EVERY_S: Final = 1.0  # whether the gateway is still there
 _GRACE_S: Final = 10.0  # to end well once it is gone
 
@@ -132,7 +131,6 @@ def main(open_shadow: OpenShadow = _as_set) -> None:
     """Until the gateway closes our standard input."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os.nice(_NICENESS)
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     end = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with keeping_what_is_loaded(), logging_to(sys.stderr), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

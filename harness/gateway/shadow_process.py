@@ -9,6 +9,7 @@ ended; and the next copy begins another one, after a while.
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ _END_S: Final = 10.0  # it gets to end its work …
 _EXIT_S: Final = 5.0  # … and then to exit
 _AGAIN_S: Final = 1.0  # before another one begins; twice as long each time in a row …
 _AGAIN_MOST_S: Final = 60.0  # … up to this
+_LOWEST: Final = 19  # priority
 
 
 class ShadowProcess:
@@ -230,8 +232,14 @@ class ShadowProcess:
 
 
 def _started(command: Sequence[str], end: socket.socket) -> "subprocess.Popen[bytes]":
-    """The process, which a Ctrl-C does not reach: it ends with us."""
-    return subprocess.Popen(command, stdin=end.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    """The process, which a Ctrl-C does not reach, since it ends with us, and which callers never wait for."""
+    process = subprocess.Popen(command, stdin=end.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    if sys.platform == "linux":
+        # A low priority would not do: Linux lets whoever has a processor keep it for some milliseconds.
+        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.setpriority(os.PRIO_PROCESS, process.pid, _LOWEST)
+    return process
 
 
 def _ended(process: "subprocess.Popen[bytes]", patience_s: float) -> int:

@@ -4,9 +4,10 @@
     python -m tests.benchmarks.shadow_harm --seconds 3600  the longer and the quieter, the finer it tells
 
 One server answers with 100 kB and then offers a copy (shadow_server.py). Load maker, server, the shadows that carry
-copies out, nginx and the backend of its copies are processes of their own. Callers come at random, few enough that none
-waits for another, and a request is timed from the moment it is sent: the load maker's own lateness is nobody's harm. No
-provider is waited for: a wait that is the same everywhere only adds noise.
+copies out, nginx and the backend of its copies are processes of their own. Callers come one in each slot of time, at
+random in its first part, so that none waits for another, and a request is timed from the moment it is sent: the load
+maker's own lateness is nobody's harm. No provider is waited for, and nobody's garbage is collected meanwhile: what is
+the same everywhere only adds noise.
 
 The arms take turns in blocks of half a second, in a new order each round, so that whatever else this machine does falls
 on all of them. An arm's p99 is that of all its blocks; how far it lies from the baseline's is told with a 95 % interval
@@ -14,13 +15,16 @@ by bootstrap over rounds, which keeps the blocks of one round together. `no shad
 its interval is what the run can tell at all, and nothing is said of a smaller harm, nor of 0.1 ms unless it tells that.
 
 nginx stands before the same server with `mirror` to a backend that does what ours does; its baseline is nginx without.
-Below the table: what a caller's own task spends on offering a copy, and by processor time, which no other program
-disturbs, what else it takes of the loop and how long a caller waits for that (copy_cost.py).
+Below the table: what a caller's own task spends on offering a copy; how long the server waited for a processor that
+somebody else had, as Linux counts it, shadow by shadow; and by processor time, which no other program disturbs, what
+else a copy takes of the loop and how long a caller waits for that (copy_cost.py). These three are all the ways in which
+a copy can hold up a caller.
 """
 
 import argparse
 import asyncio
 import contextlib
+import gc
 import random
 import shutil
 import socket
@@ -29,7 +33,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 import numpy as np
@@ -39,9 +43,10 @@ from tests.benchmarks.copy_cost import cost_of_copies
 from tests.benchmarks.gateway import child, first_line
 from tests.benchmarks.shadow_server import FLOOD, NONE, SHADOWS
 
-RATE_HZ: Final = 60.0
+RATE_HZ: Final = 50.0
+TAKEN: Final = 0.6  # of a slot: who comes late in one still has a third of the next to themselves
 BLOCK_S: Final = 0.5
-REST_S: Final = 0.05  # what the block before left behind comes to rest
+REST_S: Final = 0.1  # what the block before left behind comes to rest
 SECONDS: Final = 600.0
 FEWEST_ROUNDS: Final = 30  # an interval by bootstrap over fewer is too narrow
 GOAL_MS: Final = 0.1
@@ -175,8 +180,8 @@ def all_arms(stack: ExitStack, app: str, folder: Path) -> dict[str, Arm]:
     return arms | {f"nginx, {name}": Arm(f"{front}/{name}", NGINX_BASELINE) for name in SHADOWS}
 
 
-async def measured(app: str, arms: Mapping[str, Arm], seconds: float) -> tuple[dict[str, Rounds], dict[str, float]]:
-    """Seconds by arm and round, and what the server says of its offers."""
+async def measured(app: str, arms: Mapping[str, Arm], seconds: float) -> tuple[dict[str, Rounds], dict[str, Any]]:
+    """Seconds by arm and round, and what the server says of itself."""
     found: dict[str, list[list[float]]] = {name: [] for name in arms}
     async with AsyncExitStack() as stack:
         # Each arm has connections of its own, since nginx keeps one waiting until the copies of its request are done.
@@ -186,17 +191,18 @@ async def measured(app: str, arms: Mapping[str, Arm], seconds: float) -> tuple[d
         turn = -1  # the first one opens connections and is not counted
         while turn < 1 or time.monotonic() < ends_s:
             order = random.Random(turn)
-            due_s = [order.uniform(0.0, BLOCK_S) for _ in range(int(RATE_HZ * BLOCK_S))]  # the same for every arm
+            slots = range(int(RATE_HZ * BLOCK_S))
+            due_s = [(slot + order.uniform(0.0, TAKEN)) / RATE_HZ for slot in slots]  # the same for every arm
             for name in order.sample(list(arms), len(arms)):
-                async with control.post(f"{app}/shadow/{arms[name].shadow}") as reply:
+                async with control.post(f"{app}/shadow/{arms[name].shadow}", params={"arm": name}) as reply:
                     assert reply.status == 200
                 await asyncio.sleep(REST_S)
                 took_s = await block(sessions[name], arms[name].url, due_s)
                 found[name] += [took_s] if turn >= 0 else []
             turn += 1
-        async with control.get(f"{app}/offers") as reply:
-            offers: dict[str, float] = await reply.json()
-    return dict(found), offers
+        async with control.get(f"{app}/told") as reply:
+            told: dict[str, Any] = await reply.json()
+    return dict(found), told
 
 
 def told(arms: Mapping[str, Arm], found: Mapping[str, Rounds]) -> Iterator[str]:
@@ -226,10 +232,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         app = stack.enter_context(a_server())
         arms = all_arms(stack, app, Path(folder))
-        found, offers = uvloop.run(measured(app, arms, asked.seconds))
+        gc.disable()
+        found, server = uvloop.run(measured(app, arms, asked.seconds))
         counts = f"{len(found[BASELINE])} rounds of {int(RATE_HZ * BLOCK_S)} requests an arm"
         print(f"{counts}, {RATE_HZ:g} a second, 95 % intervals", *told(arms, found), sep="\n")
-        print(f"{offers['offers']} offers meanwhile: p50 {offers['p50_us']:.0f} us, p99 {offers['p99_us']:.0f} us")
+        print(f"{server['offers']} offers meanwhile: p50 {server['p50_us']:.0f} us, p99 {server['p99_us']:.0f} us")
+        waits = "; ".join(f"{name} {wait_us:.0f}" for name, wait_us in server["unserved_p99_us"].items())
+        print(f"the server was ready and got no processor, p99 of its requests in us: {waits}")
         print(f"by processor time: {cost_of_copies(Path(folder))}")
 
 

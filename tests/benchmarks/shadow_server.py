@@ -4,8 +4,9 @@
 
 GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on. The shadows,
 processes of their own as in the gateway, keep to the larger of the default quotas; those whose turn it is not are
-stopped, so that the work one leaves behind burdens no other. GET /offers tells what offering took; GET /copied/NAME
-does what a backend of nginx' copies does. Whoever ends this process ends the shadows with it, stopped or not.
+stopped, so that the work one leaves behind burdens no other. GET /told says what offering took, and how long this
+process was ready and got no processor, by arm; GET /copied/NAME does what a backend of nginx' copies does. Whoever ends
+this process ends the shadows with it, stopped or not.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from harness.config import GatewaySettings, QwenSettings, Settings
 from harness.exchanges import Lane, Speech
 from harness.gateway.copies import Copy
 from harness.gateway.shadow_process import ShadowProcess
+from harness.processes import keeping_what_is_loaded
 from harness.sections import OwnQuotaSettings, QuotaSettings, ShadowSettings
 from harness.store.runs import list_runs
 from harness.telemetry.log_format import logging_to
@@ -85,7 +87,11 @@ class Server:
         self._shadows: dict[str, ShadowProcess] = {}
         self._shadow: ShadowProcess | None = None
         self._copies = 0  # of each request
+        self._arm = NONE
         self._offers_s: list[float] = []
+        self._unserved_s: dict[str, list[float]] = {}  # by arm, for each request
+        self._schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._before_s = 0.0
         self._stack = AsyncExitStack()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -93,6 +99,9 @@ class Server:
         response = web.Response(body=body)
         await response.prepare(request)
         await response.write_eof()
+        unserved_s = self._so_far_unserved_s()
+        self._unserved_s.setdefault(self._arm, []).append(unserved_s - self._before_s)
+        self._before_s = unserved_s
         offered = [copy_of(body) for _ in range(self._copies)]
         for copy in offered:
             began_s = time.perf_counter()
@@ -101,9 +110,13 @@ class Server:
             self._offers_s.append(time.perf_counter() - began_s)
         return response
 
+    def _so_far_unserved_s(self) -> float:
+        """How long this thread was ready and got no processor, as Linux counts it."""
+        return int(os.pread(self._schedstat, 64, 0).split()[1]) / 1e9
+
     async def switch(self, request: web.Request) -> web.Response:
         """Stop the shadow whose turn it was, and let the one that is named go on."""
-        name = request.match_info["name"]
+        name, self._arm = request.match_info["name"], request.query["arm"]
         if self._shadow is not None and self._shadow.pid is not None:
             os.kill(self._shadow.pid, signal.SIGSTOP)
         self._shadow, self._copies = None, 0
@@ -112,6 +125,7 @@ class Server:
             if self._shadow.pid is not None:
                 os.kill(self._shadow.pid, signal.SIGCONT)
             self._copies = FLOOD if name == "floods" else 1
+        self._before_s = self._so_far_unserved_s()
         return web.Response()
 
     async def _begun(self, name: str) -> ShadowProcess:
@@ -124,10 +138,12 @@ class Server:
                 await asyncio.sleep(0.01)
         return shadow
 
-    async def offers(self, _: web.Request) -> web.Response:
+    async def told(self, _: web.Request) -> web.Response:
         p50, p99 = np.percentile(self._offers_s, [50, 99]) * 1e6
-        counts = {name: str(shadow.counts) for name, shadow in self._shadows.items()}
-        return web.json_response({"offers": len(self._offers_s), "p50_us": p50, "p99_us": p99, "counts": counts})
+        unserved_us = {name: np.percentile(waits_s, 99) * 1e6 for name, waits_s in self._unserved_s.items()}
+        counts = {name: asdict(shadow.counts) for name, shadow in self._shadows.items()}
+        offers = {"offers": len(self._offers_s), "p50_us": p50, "p99_us": p99}
+        return web.json_response({**offers, "unserved_p99_us": unserved_us, "counts": counts})
 
 
 async def copied(request: web.Request) -> web.Response:
@@ -142,14 +158,15 @@ async def copied(request: web.Request) -> web.Response:
 async def serve(folder: Path) -> None:
     server, app = Server(folder), web.Application()
     app.router.add_get("/", server.answer)
-    app.router.add_get("/offers", server.offers)
+    app.router.add_get("/told", server.told)
     app.router.add_get("/copied/{name}", copied)
     app.router.add_post("/shadow/{name}", server.switch)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1_024).start()
     print(runner.addresses[0][1], flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    with keeping_what_is_loaded():
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await runner.cleanup()
 
 
