@@ -21,7 +21,7 @@ OWN = {"shadow": ShadowSettings(own_process=True), "stage": Stage.SHADOW, "modes
 
 
 async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):  # the process gets a processor only when nobody else wants it
         while not done():
             await asyncio.sleep(0.01)
 

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _ALIVE_EVERY_S: Final = 5.0
 _TOGETHER_S: Final = 0.25  # copies that end within this time are told of together
 _READ_AHEAD_BYTES: Final = 4 * 1024 * 1024
+_NICENESS: Final = 10
 _LOOK_EVERY_S: Final = 1.0  # whether the gateway is still there
 _GRACE_S: Final = 10.0  # to end well once it is gone
 
@@ -47,8 +48,16 @@ def _as_set(begin: Begin, clock: Clock) -> Shadow:
     return shadow_of(settings, begin.lanes, clock=clock, processes=begin.processes)
 
 
-async def carry_out_copies(end: socket.socket, open_shadow: OpenShadow, clock: Clock) -> None:
+async def carry_out_copies(
+    end: socket.socket, open_shadow: OpenShadow, clock: Clock, *, begun: Callable[[], None]
+) -> None:
     """Carry out what comes in at `end`, until the other side closes it.
+
+    Args:
+        end: Our end of the socket.
+        open_shadow: Makes the shadow, once the settings are there.
+        clock: Times and waits.
+        begun: Called when it is open, before the first copy.
 
     Raises:
         ConfigError: The settings that come first cannot be used.
@@ -58,16 +67,19 @@ async def carry_out_copies(end: socket.socket, open_shadow: OpenShadow, clock: C
         async with contextlib.aclosing(messages(reader)) as told:
             begin = await anext(told, None)
             if isinstance(begin, Begin):
-                await _serve(open_shadow(begin, clock), told, writer, clock)
+                async with open_shadow(begin, clock) as shadow:
+                    begun()
+                    reports = _Reports(shadow, writer, clock)
+                    await _serve(shadow, told, reports)
+                reports.send()  # closing the shadow dropped what still waited
     finally:
         writer.close()
         with contextlib.suppress(ConnectionError):  # the other side may be gone
             await writer.wait_closed()
 
 
-async def _serve(shadow: Shadow, told: AsyncIterator[Message], writer: asyncio.StreamWriter, clock: Clock) -> None:
-    reports = _Reports(shadow, writer, clock)
-    async with shadow, reports.renewed():
+async def _serve(shadow: Shadow, told: AsyncIterator[Message], reports: "_Reports") -> None:
+    async with reports.renewed():
         async for message in told:
             if isinstance(message, Throttled):
                 shadow.note_throttled(message.lane)
@@ -75,7 +87,6 @@ async def _serve(shadow: Shadow, told: AsyncIterator[Message], writer: asyncio.S
                 copy = replace(message.copy, done=partial(reports.add, message))
                 if not shadow.offer(copy):
                     copy.tell(None)
-    reports.send()  # closing the shadow dropped what still waited
 
 
 class _Reports:
@@ -127,15 +138,25 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
+def _give_way() -> None:
+    """From now on take a processor only when nobody else wants it.
+
+    A low priority alone would not do: Linux lets whoever has a processor keep it for some milliseconds.
+    """
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
 def main(open_shadow: OpenShadow = _as_set) -> None:
     """Until the gateway closes our standard input."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    os.nice(_NICENESS)  # to begin with: it must get there on a busy machine as well
     threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     end = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     with keeping_what_is_loaded(), logging_to(sys.stderr), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(carry_out_copies(end, open_shadow, SystemClock()))
+            runner.run(carry_out_copies(end, open_shadow, SystemClock(), begun=_give_way))
         except HarnessError as error:
             log.error("copies cannot be carried out", extra={"error": str(error)})
             sys.exit(error.exit_status)

@@ -9,10 +9,10 @@ ended; and the next copy begins another one, after a while.
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -20,23 +20,23 @@ from typing import Final, Self
 
 from harness.clock import Clock
 from harness.config import Settings
-from harness.exchanges import Lane
+from harness.exchanges import Exchange, Lane
 from harness.gateway.copies import Copy, ShadowCounts
 from harness.gateway.live_runs import recovered
-from harness.gateway.shadow_wire import Begin, Message, Offered, Report, Throttled, messages, packed
+from harness.gateway.shadow_wire import Begin, Offered, Report, Throttled, messages, packed
 
 __all__ = ["ShadowProcess"]
 
 log = logging.getLogger(__name__)
 
 _COMMAND: Final = (sys.executable, "-m", "harness.gateway.shadow_main")
-_MAX_BYTES: Final = 64 * 1024 * 1024  # of audio that was handed over and is not done
+_MAX_BYTES: Final = 64 * 1024 * 1024  # of audio that was taken and is not done
+_LATER_S: Final = 0.01  # after which a copy is handed over
 _SILENT_S: Final = 60.0  # a process that has not reported for so long hangs
 _END_S: Final = 10.0  # it gets to end its work …
 _EXIT_S: Final = 5.0  # … and then to exit
 _AGAIN_S: Final = 1.0  # before another one begins; twice as long each time in a row …
 _AGAIN_MOST_S: Final = 60.0  # … up to this
-_LOWEST: Final = 19  # priority
 
 
 class ShadowProcess:
@@ -70,10 +70,11 @@ class ShadowProcess:
         self._silent_s = silent_s
         self.pid: int | None = None  # of the process there is
         self._most = settings.gateway.shadow.queue + settings.gateway.shadow.concurrency
-        self._under_way: dict[int, Copy] = {}  # handed over, and no word yet of what became of it
+        self._under_way: dict[int, Copy] = {}  # taken, and no word yet of what became of it
         self._bytes = 0  # of audio in them
         self._numbers = 0
-        self._unsent: list[bytes] = []  # until the process is there
+        self._outbox: deque[int] = deque()  # those that are not handed over yet
+        self._handing_over: asyncio.TimerHandle | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._wanted = asyncio.Event()  # a process
         self._gone = asyncio.Event()  # the process there was
@@ -120,38 +121,46 @@ class ShadowProcess:
         self._own.dropped += self._give_up()
 
     def offer(self, copy: Copy) -> bool:
-        """Hand a copy over if there is room, and say whether it was; never waits and never raises."""
+        """Take a copy if there is room, and say whether it was; never waits and never raises."""
         self._own.offered += 1
         size = copy.size_bytes
         has_room = len(self._under_way) < self._most and self._bytes + size <= _MAX_BYTES
-        can_take = self._is_open and not self._is_resting and has_room
-        taken = can_take and self._hand_over(
-            Offered(number=self._numbers, copy=copy, wants_outcome=copy.done is not None)
-        )
+        taken = self._is_open and not self._is_resting and has_room
         if taken:
             self._under_way[self._numbers] = copy
             self._bytes += size
+            self._outbox.append(self._numbers)
             self._numbers += 1
             self._wanted.set()
+            self._hand_over_soon()
         self._own.dropped += not taken
         return taken
 
     def note_throttled(self, lane: Lane) -> None:
         """Slow down: a caller's own call to this lane was answered 429, and callers come first."""
         if self._writer is not None and lane in self:  # a process that is not there sends nothing
-            self._hand_over(Throttled(lane=lane))
+            self._writer.writelines(packed(Throttled(lane=lane)))
 
-    def _hand_over(self, message: Message) -> bool:
+    def _hand_over_soon(self) -> None:
+        """Not now: the reply to the caller may still be on its way out of this turn of the loop, or to its reader."""
+        if self._handing_over is None and self._writer is not None and self._outbox:
+            loop = asyncio.get_running_loop()
+            self._handing_over = loop.call_later(_LATER_S, self._hand_over, self._writer)
+
+    def _hand_over(self, writer: asyncio.StreamWriter) -> None:
+        """The first of those that wait; each in a turn of its own, so that callers come in between."""
+        self._handing_over = None
+        number = self._outbox.popleft()
+        copy = self._under_way[number]
         try:
-            parts = packed(message)
+            parts = packed(Offered(number=number, copy=copy, wants_outcome=copy.done is not None))
         except ValueError as error:  # a text that UTF-8 has no bytes for, say
             log.error("copy not handed over", extra={"error": type(error).__name__})
-            return False
-        if self._writer is None:
-            self._unsent += parts
+            self._own.dropped += 1
+            self._end_of(number, None)
         else:
-            self._writer.writelines(parts)  # into memory, where the other side does not read
-        return True
+            writer.writelines(parts)  # into memory, where the other side does not read
+        self._hand_over_soon()
 
     async def _keep_up(self) -> None:
         """One process after the other, each begun when there is something to do."""
@@ -178,14 +187,18 @@ class ShadowProcess:
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         patience_s = 0.0
         try:
-            writer.writelines([*packed(self._begin), *self._unsent])
-            self._unsent, self._writer, self.pid = [], writer, process.pid
+            writer.writelines(packed(self._begin))
+            self._writer, self.pid = writer, process.pid
+            self._hand_over_soon()
             await self._listen(reader)
             patience_s = _EXIT_S
         except TimeoutError:
             log.error("shadow process hangs", extra={"silent_s": self._silent_s})
         finally:
             self._writer = self.pid = None
+            if self._handing_over is not None:
+                self._handing_over.cancel()
+                self._handing_over = None
             writer.transport.abort()  # whatever was not read yet
             status = await asyncio.to_thread(_ended, process, patience_s)
             self._gone.set()
@@ -206,19 +219,20 @@ class ShadowProcess:
         self._told = replace(report.counts, offered=0)  # it was offered to this side, and counted
         self._spent_microusd = report.spent_microusd
         for number, exchange in report.ended.items():
-            copy = self._under_way.pop(number)
-            self._bytes -= copy.size_bytes
-            copy.tell(exchange)
+            self._end_of(number, exchange)
             self._again_s = _AGAIN_S  # it works
+
+    def _end_of(self, number: int, exchange: Exchange | None) -> None:
+        copy = self._under_way.pop(number)
+        self._bytes -= copy.size_bytes
+        copy.tell(exchange)
 
     def _give_up(self) -> int:
         """Tell those who wait for a copy's outcome that there is none, and return how many copies that were."""
-        given_up = list(self._under_way.values())
-        self._under_way.clear()
-        self._unsent.clear()
-        self._bytes = 0
-        for copy in given_up:
-            copy.tell(None)
+        self._outbox.clear()
+        given_up = list(self._under_way)
+        for number in given_up:
+            self._end_of(number, None)
         return len(given_up)
 
     async def _end(self, keeping_up: "asyncio.Task[None]") -> None:
@@ -232,14 +246,8 @@ class ShadowProcess:
 
 
 def _started(command: Sequence[str], end: socket.socket) -> "subprocess.Popen[bytes]":
-    """The process, which a Ctrl-C does not reach, since it ends with us, and which callers never wait for."""
-    process = subprocess.Popen(command, stdin=end.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
-    if sys.platform == "linux":
-        # A low priority would not do: Linux lets whoever has a processor keep it for some milliseconds.
-        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.setpriority(os.PRIO_PROCESS, process.pid, _LOWEST)
-    return process
+    """The process, which a Ctrl-C does not reach: it ends with us."""
+    return subprocess.Popen(command, stdin=end.fileno(), stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
 
 
 def _ended(process: "subprocess.Popen[bytes]", patience_s: float) -> int:

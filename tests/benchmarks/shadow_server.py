@@ -102,7 +102,8 @@ class Server:
         unserved_s = self._so_far_unserved_s()
         self._unserved_s.setdefault(self._arm, []).append(unserved_s - self._before_s)
         self._before_s = unserved_s
-        offered = [copy_of(body) for _ in range(self._copies)]
+        pattern = copy_of(body)
+        offered = [replace(pattern, request_id=f"{pattern.request_id}.{number}") for number in range(self._copies)]
         for copy in offered:
             began_s = time.perf_counter()
             if self._shadow is not None:

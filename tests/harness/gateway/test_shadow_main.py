@@ -28,6 +28,7 @@ class Gateway:
         self.writer = writer
         self.shadows: list[Shadow] = []
         self.reports: list[Report] = []
+        self.begun = asyncio.Event()
 
     def tell(self, *messages: Message) -> None:
         for message in messages:
@@ -58,7 +59,7 @@ async def a_gateway(home: Path, **shadow: Any) -> AsyncIterator[Gateway]:
         return made
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        group.create_task(carry_out_copies(theirs, open_shadow, SystemClock()))
+        group.create_task(carry_out_copies(theirs, open_shadow, SystemClock(), begun=gateway.begun.set))
         yield gateway
         gateway.writer.write_eof()
         async for _ in gateway.told:
@@ -104,6 +105,7 @@ async def test_a_429_of_a_caller_slows_copies_down(tmp_path: Path) -> None:
         gateway.tell(*copies(1, wants_outcome=True))
         await gateway.hear(1)
 
+        assert gateway.begun.is_set()
         (shadow,) = gateway.shadows
         assert shadow._routes[Lane.CANDIDATE].pace.factor < 1.0
 
@@ -113,6 +115,7 @@ async def test_who_is_closed_before_a_word_ends(tmp_path: Path) -> None:
         pass
 
     assert gateway.shadows == []
+    assert not gateway.begun.is_set()
 
 
 async def test_settings_that_cannot_be_used_end_it_with_the_reason(tmp_path: Path) -> None:
@@ -120,9 +123,12 @@ async def test_settings_that_cannot_be_used_end_it_with_the_reason(tmp_path: Pat
     _, writer = await asyncio.open_unix_connection(sock=ours)
     writer.writelines(packed(Begin.of(Settings(home=tmp_path), {}, processes=1)))
 
+    begun = asyncio.Event()
+
     def refuse(begin: Begin, clock: Clock) -> Shadow:
         raise ConfigError("CUTOVER_PRICES: there is no such file")
 
     with pytest.raises(ConfigError, match="no such file"):
-        await carry_out_copies(theirs, refuse, SystemClock())
+        await carry_out_copies(theirs, refuse, SystemClock(), begun=begun.set)
+    assert not begun.is_set()
     writer.close()
