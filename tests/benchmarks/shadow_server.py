@@ -1,9 +1,9 @@
 """The servers of shadow_harm, each a process of its own: what callers ask, and where nginx' copies go. Prints its port.
 
-    python -m tests.benchmarks.shadow_server
+    python -m tests.benchmarks.shadow_server qwen|modal
 
 GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on. The shadows,
-processes of their own as in the gateway, keep to the larger of the default quotas; those whose turn it is not are
+processes of their own as in the gateway, keep to the default quota of that provider; those whose turn it is not are
 stopped, so that the work one leaves behind burdens no other. GET /told says what offering took, and how long this
 process was ready and got no processor, by arm; GET /copied/NAME does what a backend of nginx' copies does. Whoever ends
 this process ends the shadows with it, stopped or not.
@@ -38,10 +38,11 @@ from tests.builders import an_exchange
 from tests.harness.gateway.copying import a_copy
 from tests.scripted_shadow import behaving
 
-__all__ = ["FLOOD", "NONE", "SHADOWS", "a_shadow_that", "copy_of"]
+__all__ = ["FLOOD", "NONE", "QUOTAS", "SHADOWS", "a_shadow_that", "copy_of"]
 
 NONE: Final = "none"
 SHADOWS: Final = ("healthy", "hangs", "floods", "crashes")
+QUOTAS: Final = {"qwen": QuotaSettings(), "modal": OwnQuotaSettings()}
 FLOOD: Final = 20  # copies of each request
 _AUDIO: Final = b"a" * 100_000
 _HEALTHY_S: Final = 0.05
@@ -82,8 +83,9 @@ def sent(home: Path) -> bool:
 class Server:
     """What callers ask."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, quota: QuotaSettings) -> None:
         self._folder = folder
+        self._quota = quota
         self._shadows: dict[str, ShadowProcess] = {}
         self._shadow: ShadowProcess | None = None
         self._copies = 0  # of each request
@@ -131,7 +133,7 @@ class Server:
 
     async def _begun(self, name: str) -> ShadowProcess:
         """With its process there and at work."""
-        shadow = a_shadow_that(name, self._folder / name, quota=OwnQuotaSettings())
+        shadow = a_shadow_that(name, self._folder / name, quota=self._quota)
         self._shadows[name] = await self._stack.enter_async_context(shadow)
         shadow.offer(copy_of(audio()))
         async with asyncio.timeout(_READY_S):
@@ -156,8 +158,8 @@ async def copied(request: web.Request) -> web.Response:
     return web.Response(body=_AUDIO)
 
 
-async def serve(folder: Path) -> None:
-    server, app = Server(folder), web.Application()
+async def serve(folder: Path, quota: QuotaSettings) -> None:
+    server, app = Server(folder, quota), web.Application()
     app.router.add_get("/", server.answer)
     app.router.add_get("/told", server.told)
     app.router.add_get("/copied/{name}", copied)
@@ -173,4 +175,4 @@ async def serve(folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home, (Path(home) / "log").open("w") as lines, logging_to(lines):
-        uvloop.run(serve(Path(home)))  # what goes wrong is logged, as in the gateway
+        uvloop.run(serve(Path(home), QUOTAS[sys.argv[1]]))  # what goes wrong is logged, as in the gateway
