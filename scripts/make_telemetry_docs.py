@@ -159,6 +159,9 @@ ALERTS = (
           'sum(rate(cutover_shadow_copies_total{result="dropped"}[1h])) / '
           'sum(rate(cutover_shadow_copies_total{result="offered"}[1h])) > 0.1', "1h", "ticket",
           "More than a tenth of the copies find no room", "canary-plan"),
+    Alert("CopiesLost", 'sum(increase(cutover_shadow_copies_total{result="lost"}[1h])) > 10', "0m", "ticket",
+          "Copies are lost: the disk cannot be written, or the process that carries them out ends (its log says why)",
+          "canary-plan"),
     Alert("CapturesLost", 'sum(increase(cutover_captures_total{result="lost"}[1h])) > 0', "0m", "ticket",
           "Captured requests are lost: look at the disk", "provider-outage"),
     Alert("OutcomesLost", "sum(increase(cutover_spool_lost_total[15m])) > 0", "0m", "page",

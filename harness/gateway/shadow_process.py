@@ -162,14 +162,21 @@ class ShadowProcess:
             writer.writelines(parts)  # into memory, where the other side does not read
         self._hand_over_soon()
 
+    def _stop_handing_over(self) -> None:
+        if self._handing_over is not None:
+            self._handing_over.cancel()
+            self._handing_over = None
+
     async def _keep_up(self) -> None:
         """One process after the other, each begun when there is something to do."""
         while True:
             await self._wanted.wait()
             try:
                 await self._one_life()
-            except OSError as error:
-                log.error("shadow process not started", extra={"error": str(error)})
+            except Exception:  # whatever it was, the gateway goes on and another one is tried
+                log.exception("shadow process failed")
+            if not self._is_open:
+                return
             self._own.lost += self._give_up()
             self._own, self._told = self.counts, ShadowCounts()
             self._is_resting = True
@@ -183,8 +190,12 @@ class ShadowProcess:
         self._gone.clear()
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _started(self._command, theirs)
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+            try:
+                process = _started(self._command, theirs)
+            except OSError:
+                writer.close()
+                raise
         patience_s = 0.0
         try:
             writer.writelines(packed(self._begin))
@@ -196,9 +207,7 @@ class ShadowProcess:
             log.error("shadow process hangs", extra={"silent_s": self._silent_s})
         finally:
             self._writer = self.pid = None
-            if self._handing_over is not None:
-                self._handing_over.cancel()
-                self._handing_over = None
+            self._stop_handing_over()
             writer.transport.abort()  # whatever was not read yet
             status = await asyncio.to_thread(_ended, process, patience_s)
             self._gone.set()
@@ -237,6 +246,7 @@ class ShadowProcess:
 
     async def _end(self, keeping_up: "asyncio.Task[None]") -> None:
         """Let the process write down what is under way."""
+        self._stop_handing_over()
         if self._writer is not None:
             self._writer.write_eof()
             with contextlib.suppress(TimeoutError):

@@ -67,6 +67,18 @@ ALLOWANCES: Final = (
         reason="finds a free port and asks its own page on this machine whether it is up",
     ),
     _allow(
+        "S8-05",
+        "harness/gateway/shadow_process.py",
+        "asyncio.open_unix_connection",
+        reason="its own end of a socket pair, whose other end its child has: no address is in it",
+    ),
+    _allow(
+        "S8-05",
+        "harness/gateway/shadow_main.py",
+        *("asyncio.open_unix_connection", "socket.socket"),
+        reason="the other end of that pair, which the gateway gave it as standard input",
+    ),
+    _allow(
         "S8-21",
         "analysis/models/checkpoint.py",
         "pickle",

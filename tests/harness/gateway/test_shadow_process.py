@@ -221,3 +221,21 @@ async def test_nothing_is_taken_before_it_opens_and_after_it_closed(tmp_path: Pa
 
     assert [before, shadow.offer(a_copy())] == [False, False]
     assert shadow.counts.dropped == 2
+
+
+async def test_a_program_that_is_not_there_costs_copies_and_no_more(tmp_path: Path) -> None:
+    shadow = a_process(tmp_path)
+    shadow._command = (str(tmp_path / "none"),)
+
+    async with shadow:
+        shadow.offer(a_copy("r1"))
+        await until(lambda: shadow.counts.lost == 1)
+
+
+async def test_closing_at_once_hands_nothing_over_any_more(tmp_path: Path) -> None:
+    async with a_process(tmp_path) as shadow:
+        shadow.offer(a_copy("r1"))
+        await all_done(shadow)
+        shadow.offer(a_copy("r2"))
+
+    assert (shadow.counts.kept, shadow.counts.dropped) == (1, 1)
