@@ -47,6 +47,7 @@ FLOOD: Final = 20  # copies of each request
 _AUDIO: Final = b"a" * 100_000
 _HEALTHY_S: Final = 0.05
 _READY_S: Final = 60.0
+_HANDED_OVER_S: Final = 0.015  # one copy
 _NUMBERS: Final = itertools.count()
 _MADE: Final = an_exchange()
 _COPY: Final = a_copy()
@@ -132,13 +133,15 @@ class Server:
         return web.Response()
 
     async def _begun(self, name: str) -> ShadowProcess:
-        """With its process there and at work."""
+        """With its process at work and its queue full, as it is once more copies came for a while than it may send."""
         shadow = a_shadow_that(name, self._folder / name, quota=self._quota)
         self._shadows[name] = await self._stack.enter_async_context(shadow)
         shadow.offer(copy_of(audio()))
         async with asyncio.timeout(_READY_S):
             while not (shadow.counts.kept or shadow.counts.lost or sent(self._folder / name)):
                 await asyncio.sleep(0.01)
+        while shadow.offer(copy_of(audio())):
+            await asyncio.sleep(_HANDED_OVER_S)
         return shadow
 
     async def told(self, _: web.Request) -> web.Response:
