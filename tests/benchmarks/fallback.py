@@ -1,26 +1,31 @@
 """How soon legacy answers in Qwen's place, over real sockets: `python -m tests.benchmarks.fallback`.
 
-Beside each case stands a call that legacy answers by itself: the difference is what falling back costs. A whole minute
-without Qwen is told by `python -m tests.benchmarks.outage`.
+Beside each case stands a call that legacy answers by itself: the difference is what falling back costs. Above them, by
+processor time, what each request pays for asking the kill switch, beside the system call in it; goal: 10 us at most. A
+whole minute without Qwen is told by `python -m tests.benchmarks.outage`.
 """
 
 import asyncio
 import logging
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.emulators.options import ModalOptions
+from harness.flags.kill_switch import KillSwitch
 from harness.rollout.places import kill_file
 from harness.routing.breakers import Breakers
 from tests.gateways import World, running_gateway
 
 TURNS = 30
 DEADLINE_S = 0.3
+QUESTIONS = 20_000
+GOAL_US = 10.0
 
 
 def every(fault: str) -> dict[str, Any]:
@@ -61,8 +66,30 @@ async def gateway(*, qwen: str | None = None, modal: str | None = None) -> Async
             yield world, Path(folder)
 
 
+def processor_us(ask: Callable[[], object]) -> float:
+    """Of one question, by the median of five series."""
+    series = []
+    for _ in range(5):
+        began_s = time.process_time()
+        for _ in range(QUESTIONS):
+            ask()
+        series.append((time.process_time() - began_s) / QUESTIONS * 1e6)
+    return statistics.median(series)
+
+
+def show_the_switch() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        path = kill_file(Path(home))
+        took_us = processor_us(KillSwitch(path, environ=os.environ).reason)
+        path.touch()  # a system call that finds its file raises nothing
+        alone_us = processor_us(lambda: os.lstat(path))
+    verdict = "kept" if took_us <= GOAL_US else "missed"
+    print(f"asking the kill switch {took_us:.1f} us (lstat {alone_us:.1f}): goal of {GOAL_US:g} us {verdict}")
+
+
 async def main() -> None:
     logging.disable(logging.CRITICAL)
+    show_the_switch()
     async with gateway() as (world, home):
         await show("qwen by itself", world)
         kill_file(home).touch()
