@@ -157,7 +157,8 @@ ALERTS = (
           "More than 1 % of calls to {{ $labels.provider }} are answered 429", "spend-alarm"),
     Alert("CopiesDropped",
           'sum(rate(cutover_shadow_copies_total{result="dropped"}[1h])) / '
-          'sum(rate(cutover_shadow_copies_total{result="offered"}[1h])) > 0.1', "1h", "ticket",
+          '(sum(rate(cutover_shadow_copies_total{result="offered"}[1h])) - '
+          'sum(rate(cutover_shadow_copies_total{result="thinned"}[1h]))) > 0.1', "1h", "ticket",
           "More than a tenth of the copies find no room", "canary-plan"),
     Alert("CopiesLost", 'sum(increase(cutover_shadow_copies_total{result="lost"}[1h])) > 10', "0m", "ticket",
           "Copies are lost: the disk cannot be written, or the process that carries them out ends (its log says why)",

@@ -107,9 +107,10 @@ class Copies(Protocol):
 
 @dataclass(slots=True)
 class ShadowCounts:
-    """What became of the copies: offered = dropped + kept + lost + those that wait or are under way."""
+    """What became of the copies: offered = thinned + dropped + kept + lost + those that wait or are under way."""
 
     offered: int = 0
+    thinned: int = 0  # more came than are wanted
     dropped: int = 0  # the queue was full
     kept: int = 0  # exchanges are in a run
     lost: int = 0  # they could not be written

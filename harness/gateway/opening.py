@@ -26,6 +26,7 @@ from harness.gateway.recorder import Recorder
 from harness.gateway.shadow_opening import shadow_of
 from harness.gateway.shadow_process import ShadowProcess
 from harness.gateway.slowness import Slowness
+from harness.gateway.thinned import Thinned
 from harness.gateway.voice_book import VoiceBook, recordings_path, voice_book_path
 from harness.providers.base import Provider, References
 from harness.providers.catalogue import open_provider
@@ -82,6 +83,7 @@ async def opened_gateway(
         recorder = enter(Recorder(CaptureRecorder(home / "captures", settings.capture, keys, clock=clock)))
         names = _names(settings, control)
         shadow = await aenter(_shadow(names, settings, clock=clock, workers=workers))
+        copies = Thinned(shadow, settings.gateway.shadow.per_second / workers, clock=clock)
         metrics = Metrics(worker=name)
         shared = SharedMetrics(metrics, folder / "metrics", worker=name)
         stack.callback(shared.close)
@@ -94,7 +96,7 @@ async def opened_gateway(
                 clock=clock,
                 process=name,
                 slowness=Slowness(settings.gateway),
-                shadow=shadow,
+                shadow=copies,
                 recorder=recorder,
                 references=references,
             )
@@ -117,7 +119,7 @@ async def opened_gateway(
             readiness=lambda: _readiness(control, is_draining),
             metrics_text=shared.text,
         )
-        _watch(metrics, control, shadow, recorder, settings)
+        _watch(metrics, control, copies, recorder, settings)
         yield Gateway(parts, control, shadow, shared)
 
 
@@ -201,7 +203,7 @@ def _readiness(control: Control, is_draining: Callable[[], bool]) -> dict[str, s
     }
 
 
-def _watch(metrics: Metrics, control: Control, shadow: Copies, recorder: Recorder, settings: Settings) -> None:
+def _watch(metrics: Metrics, control: Control, copies: Copies, recorder: Recorder, settings: Settings) -> None:
     metrics.watch(
         breakers=control.breakers,
         shares=lambda: _shares(control),
@@ -213,9 +215,9 @@ def _watch(metrics: Metrics, control: Control, shadow: Copies, recorder: Recorde
             "log_lines_dropped": float(dropped_lines()),
         },
         copies=lambda: {
-            **asdict(shadow.counts),
-            "waiting": shadow.waiting,
-            "spent_usd": shadow.spent_microusd / 1e6,
+            **asdict(copies.counts),
+            "waiting": copies.waiting,
+            "spent_usd": copies.spent_microusd / 1e6,
         },
         captures=lambda: {field: getattr(recorder.counts, field) for field in recorder.counts.__slots__},
         quotas=lambda: {"qwen": settings.qwen.quota.per_minute, "modal": settings.modal.quota.per_minute},

@@ -29,7 +29,7 @@ Share = tuple[Operation, str, float]  # operation, whose ("flag", "rollout", "ef
 _LATENCY_S: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 40, 80)
 _PHASES: Final = {Phase.CLOSED: 0, Phase.HALF_OPEN: 1, Phase.OPEN: 2}
 _PROVIDER: Final = {Lane.CANDIDATE: "qwen", Lane.CONTROL: "modal"}
-_COPIES: Final = ("offered", "dropped", "kept", "lost", "sent", "failed", "withheld", "voiceless")
+_COPIES: Final = ("offered", "thinned", "dropped", "kept", "lost", "sent", "failed", "withheld", "voiceless")
 _CAPTURES: Final = ("sampled", "kept", "left_out", "lost")
 
 

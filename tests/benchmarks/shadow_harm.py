@@ -1,8 +1,7 @@
 """What copies cost the caller: p99 without a shadow beside a healthy, hanging, flooded and crashing one, and nginx'.
 
-    python -m tests.benchmarks.shadow_harm                 ten minutes: some 80 rounds
+    python -m tests.benchmarks.shadow_harm                 ten minutes: some 45 rounds
     python -m tests.benchmarks.shadow_harm --seconds 3600  the longer and the quieter, the finer it tells
-    python -m tests.benchmarks.shadow_harm --copies-to modal  as many copies as go to legacy while callers get Qwen
 
 One server answers with 100 kB and then offers a copy (shadow_server.py). Load maker, server, the shadows that carry
 copies out, nginx and the backend of its copies are processes of their own. Callers come one in each slot of time, at
@@ -10,9 +9,9 @@ random in its first part, so that none waits for another, and a request is timed
 maker's own lateness is nobody's harm. No provider is waited for, and nobody's garbage is collected meanwhile: what is
 the same everywhere only adds noise.
 
-By default copies go to Qwen and keep to its quota, 0.6 a second; to Modal go up to 10.
+As many copies are taken as by default, one a second; a flood is of twenty for each request.
 
-The arms take turns in blocks of half a second, in a new order each round, so that whatever else this machine does falls
+The arms take turns of a second, in a new order each round, so that whatever else this machine does falls
 on all of them. An arm's p99 is that of all its blocks; how far it lies from the baseline's is told with a 95 % interval
 by bootstrap over rounds, which keeps the blocks of one round together. `no shadow, again` is the baseline once more:
 its interval is what the run can tell at all, and nothing is said of a smaller harm, nor of 0.1 ms unless it tells that.
@@ -44,12 +43,12 @@ import uvloop
 
 from tests.benchmarks.copy_cost import cost_of_copies
 from tests.benchmarks.gateway import child, first_line
-from tests.benchmarks.shadow_server import FLOOD, NONE, QUOTAS, SHADOWS
+from tests.benchmarks.shadow_server import FLOOD, NONE, SHADOWS
 
-RATE_HZ: Final = 50.0
+RATE_HZ: Final = 100.0
 TAKEN: Final = 0.6  # of a slot: who comes late in one still has a third of the next to themselves
-BLOCK_S: Final = 0.5
-REST_S: Final = 0.1  # what the block before left behind comes to rest
+BLOCK_S: Final = 0.9
+REST_S: Final = 0.1  # … of each turn: what the block before left behind comes to rest
 SECONDS: Final = 600.0
 FEWEST_ROUNDS: Final = 30  # an interval by bootstrap over fewer is too narrow
 GOAL_MS: Final = 0.1
@@ -148,8 +147,8 @@ async def block(session: aiohttp.ClientSession, url: str, due_s: Sequence[float]
 
 
 @contextlib.contextmanager
-def a_server(copies_to: str) -> Iterator[str]:
-    with child("-m", "tests.benchmarks.shadow_server", copies_to) as process:
+def a_server() -> Iterator[str]:
+    with child("-m", "tests.benchmarks.shadow_server") as process:
         yield f"http://127.0.0.1:{first_line(process)}"
 
 
@@ -170,7 +169,7 @@ def nginx(program: str, app: str, backend: str, folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{listen}"
 
 
-def all_arms(stack: ExitStack, app: str, folder: Path, copies_to: str) -> dict[str, Arm]:
+def all_arms(stack: ExitStack, app: str, folder: Path) -> dict[str, Arm]:
     """Ours, and nginx' where it is installed."""
     arms = {BASELINE: Arm(f"{app}/", BASELINE), AGAIN: Arm(f"{app}/", BASELINE)}
     arms |= {name: Arm(f"{app}/", BASELINE, shadow=name) for name in SHADOWS}
@@ -178,7 +177,7 @@ def all_arms(stack: ExitStack, app: str, folder: Path, copies_to: str) -> dict[s
     if program is None:
         print("nginx is not installed here: its mirror could not be put beside it")
         return arms
-    front = stack.enter_context(nginx(program, app, stack.enter_context(a_server(copies_to)), folder))
+    front = stack.enter_context(nginx(program, app, stack.enter_context(a_server()), folder))
     arms |= {name: Arm(f"{front}/no-mirror", NGINX_BASELINE) for name in (NGINX_BASELINE, NGINX_AGAIN)}
     return arms | {f"nginx, {name}": Arm(f"{front}/{name}", NGINX_BASELINE) for name in SHADOWS}
 
@@ -231,11 +230,10 @@ def told(arms: Mapping[str, Arm], found: Mapping[str, Rounds]) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all arms together")
-    parser.add_argument("--copies-to", choices=QUOTAS, default="qwen", help="whose default quota they keep to")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        app = stack.enter_context(a_server(asked.copies_to))
-        arms = all_arms(stack, app, Path(folder), asked.copies_to)
+        app = stack.enter_context(a_server())
+        arms = all_arms(stack, app, Path(folder))
         gc.disable()
         found, server = uvloop.run(measured(app, arms, asked.seconds))
         counts = f"{len(found[BASELINE])} rounds of {int(RATE_HZ * BLOCK_S)} requests an arm"

@@ -1,10 +1,10 @@
 """The servers of shadow_harm, each a process of its own: what callers ask, and where nginx' copies go. Prints its port.
 
-    python -m tests.benchmarks.shadow_server qwen|modal
+    python -m tests.benchmarks.shadow_server
 
-GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on. The shadows,
-processes of their own as in the gateway, keep to the default quota of that provider; those whose turn it is not are
-stopped, so that the work one leaves behind burdens no other. GET /told says what offering took, and how long this
+GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on. The shadows
+are processes of their own, thinned as in the gateway by default, and keep to the default quota of legacy, which allows
+more than that. Those whose turn it is not are stopped, so that the work one leaves behind burdens no other. GET /told says what offering took, and how long this
 process was ready and got no processor, by arm; GET /copied/NAME does what a backend of nginx' copies does. Whoever ends
 this process ends the shadows with it, stopped or not.
 """
@@ -25,28 +25,29 @@ import numpy as np
 import uvloop
 from aiohttp import web
 
-from harness.clock import SystemClock
-from harness.config import GatewaySettings, QwenSettings, Settings
+from harness.clock import FakeClock, SystemClock
+from harness.config import GatewaySettings, QuotaSettings, QwenSettings, Settings
 from harness.exchanges import Lane, Speech
 from harness.gateway.copies import Copy
 from harness.gateway.shadow_process import ShadowProcess
+from harness.gateway.thinned import Thinned
 from harness.processes import keeping_what_is_loaded
-from harness.sections import OwnQuotaSettings, QuotaSettings, ShadowSettings
+from harness.sections import OwnQuotaSettings, ShadowSettings
 from harness.store.runs import list_runs
 from harness.telemetry.log_format import logging_to
 from tests.builders import an_exchange
 from tests.harness.gateway.copying import a_copy
 from tests.scripted_shadow import behaving
 
-__all__ = ["FLOOD", "NONE", "QUOTAS", "SHADOWS", "a_shadow_that", "copy_of"]
+__all__ = ["FLOOD", "NONE", "SHADOWS", "a_shadow_that", "copy_of"]
 
 NONE: Final = "none"
 SHADOWS: Final = ("healthy", "hangs", "floods", "crashes")
-QUOTAS: Final = {"qwen": QuotaSettings(), "modal": OwnQuotaSettings()}
 FLOOD: Final = 20  # copies of each request
 _AUDIO: Final = b"a" * 100_000
 _HEALTHY_S: Final = 0.05
 _READY_S: Final = 60.0
+_PER_SECOND: Final = ShadowSettings().per_second
 _HANDED_OVER_S: Final = 0.015  # one copy
 _NUMBERS: Final = itertools.count()
 _MADE: Final = an_exchange()
@@ -81,14 +82,36 @@ def sent(home: Path) -> bool:
     return any('"type":"intent"' in run.journal.read_text() for run in list_runs(home))
 
 
+class _OnTurn:
+    """A shadow for which time passes only while it is its turn."""
+
+    def __init__(self, process: ShadowProcess) -> None:
+        self._process = process
+        self._clock = FakeClock()
+        self._looked_s = time.monotonic()
+        self.copies = Thinned(process, _PER_SECOND, clock=self._clock)
+        self.copies._next_s = self._clock.monotonic()  # no turns are saved
+
+    def pass_time(self, *, none: bool = False) -> None:
+        """As much as has passed since this was asked last."""
+        now_s = time.monotonic()
+        if not none:
+            self._clock.advance(now_s - self._looked_s)
+        self._looked_s = now_s
+
+    def send(self, number: signal.Signals) -> None:
+        """To its process, if there is one."""
+        if self._process.pid is not None:
+            os.kill(self._process.pid, number)
+
+
 class Server:
     """What callers ask."""
 
-    def __init__(self, folder: Path, quota: QuotaSettings) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._quota = quota
-        self._shadows: dict[str, ShadowProcess] = {}
-        self._shadow: ShadowProcess | None = None
+        self._shadows: dict[str, _OnTurn] = {}
+        self._shadow: _OnTurn | None = None
         self._copies = 0  # of each request
         self._arm = NONE
         self._offers_s: list[float] = []
@@ -105,13 +128,15 @@ class Server:
         unserved_s = self._so_far_unserved_s()
         self._unserved_s.setdefault(self._arm, []).append(unserved_s - self._before_s)
         self._before_s = unserved_s
-        pattern = copy_of(body)
-        offered = [replace(pattern, request_id=f"{pattern.request_id}.{number}") for number in range(self._copies)]
-        for copy in offered:
-            began_s = time.perf_counter()
-            if self._shadow is not None:
-                self._shadow.offer(copy)
-            self._offers_s.append(time.perf_counter() - began_s)
+        if self._shadow is not None:
+            copy = copy_of(body)
+            self._shadow.pass_time()
+            for _ in range(self._copies):
+                began_s = time.perf_counter()
+                taken = self._shadow.copies.offer(copy)
+                self._offers_s.append(time.perf_counter() - began_s)
+                if taken:
+                    copy = copy_of(body)  # no two requests have one id
         return response
 
     def _so_far_unserved_s(self) -> float:
@@ -121,33 +146,33 @@ class Server:
     async def switch(self, request: web.Request) -> web.Response:
         """Stop the shadow whose turn it was, and let the one that is named go on."""
         name, self._arm = request.match_info["name"], request.query["arm"]
-        if self._shadow is not None and self._shadow.pid is not None:
-            os.kill(self._shadow.pid, signal.SIGSTOP)
+        if self._shadow is not None:
+            self._shadow.send(signal.SIGSTOP)
         self._shadow, self._copies = None, 0
         if name != NONE:
             self._shadow = self._shadows[name] if name in self._shadows else await self._begun(name)
-            if self._shadow.pid is not None:
-                os.kill(self._shadow.pid, signal.SIGCONT)
+            self._shadow.send(signal.SIGCONT)
+            self._shadow.pass_time(none=True)
             self._copies = FLOOD if name == "floods" else 1
         self._before_s = self._so_far_unserved_s()
         return web.Response()
 
-    async def _begun(self, name: str) -> ShadowProcess:
-        """With its process at work and its queue full, as it is once more copies came for a while than it may send."""
-        shadow = a_shadow_that(name, self._folder / name, quota=self._quota)
-        self._shadows[name] = await self._stack.enter_async_context(shadow)
-        shadow.offer(copy_of(audio()))
+    async def _begun(self, name: str) -> _OnTurn:
+        """At work as after a while: no turns are saved, and where copies hang there is no room for more of them."""
+        process = a_shadow_that(name, self._folder / name, quota=OwnQuotaSettings())
+        self._shadows[name] = shadow = _OnTurn(await self._stack.enter_async_context(process))
+        process.offer(copy_of(audio()))
         async with asyncio.timeout(_READY_S):
-            while not (shadow.counts.kept or shadow.counts.lost or sent(self._folder / name)):
+            while not (process.counts.kept or process.counts.lost or sent(self._folder / name)):
                 await asyncio.sleep(0.01)
-        while shadow.offer(copy_of(audio())):
+        while name == "hangs" and process.offer(copy_of(audio())):
             await asyncio.sleep(_HANDED_OVER_S)
         return shadow
 
     async def told(self, _: web.Request) -> web.Response:
         p50, p99 = np.percentile(self._offers_s, [50, 99]) * 1e6
         unserved_us = {name: np.percentile(waits_s, 99) * 1e6 for name, waits_s in self._unserved_s.items()}
-        counts = {name: asdict(shadow.counts) for name, shadow in self._shadows.items()}
+        counts = {name: asdict(shadow.copies.counts) for name, shadow in self._shadows.items()}
         offers = {"offers": len(self._offers_s), "p50_us": p50, "p99_us": p99}
         return web.json_response({**offers, "unserved_p99_us": unserved_us, "counts": counts})
 
@@ -161,8 +186,8 @@ async def copied(request: web.Request) -> web.Response:
     return web.Response(body=_AUDIO)
 
 
-async def serve(folder: Path, quota: QuotaSettings) -> None:
-    server, app = Server(folder, quota), web.Application()
+async def serve(folder: Path) -> None:
+    server, app = Server(folder), web.Application()
     app.router.add_get("/", server.answer)
     app.router.add_get("/told", server.told)
     app.router.add_get("/copied/{name}", copied)
@@ -178,4 +203,4 @@ async def serve(folder: Path, quota: QuotaSettings) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home, (Path(home) / "log").open("w") as lines, logging_to(lines):
-        uvloop.run(serve(Path(home), QUOTAS[sys.argv[1]]))  # what goes wrong is logged, as in the gateway
+        uvloop.run(serve(Path(home)))  # what goes wrong is logged, as in the gateway

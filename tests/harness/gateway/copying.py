@@ -71,6 +71,33 @@ def a_shadow(
     )
 
 
+class OfferedCopies:
+    """Takes copies and nothing else becomes of them."""
+
+    def __init__(self, room: int = 10**9) -> None:
+        self.room = room
+        self.counts = ShadowCounts()
+        self.throttled: list[Lane] = []
+        self.waiting = 0
+
+    @property
+    def spent_microusd(self) -> int:
+        return 1_000 * self.waiting
+
+    def __contains__(self, lane: Lane | None) -> bool:
+        return lane in (Lane.CONTROL, Lane.CANDIDATE)
+
+    def offer(self, copy: Copy) -> bool:
+        self.counts.offered += 1
+        taken = self.waiting < self.room
+        self.waiting += taken
+        self.counts.dropped += not taken
+        return taken
+
+    def note_throttled(self, lane: Lane) -> None:
+        self.throttled.append(lane)
+
+
 class Delivery:
     """Copies that one courier carried out one after the other, into one run."""
 

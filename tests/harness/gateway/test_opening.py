@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.clock import SystemClock
-from harness.config import FlagSettings, GatewaySettings, ModalSettings, Settings
+from harness.config import FlagSettings, GatewaySettings, ModalSettings, Settings, ShadowSettings
 from harness.errors import ConfigError
 from harness.exchanges import Lane
 from harness.gateway.serving import serving
@@ -98,3 +98,22 @@ async def test_lost_log_lines_are_counted(tmp_path: Path) -> None:
             text = world.gateway.parts.metrics_text().decode()
 
     assert 'cutover_log_lines_dropped_total{worker="0"} 7.0' in text
+
+
+async def test_more_than_so_many_live_requests_a_second_are_not_copied(tmp_path: Path) -> None:
+    rarely = ShadowSettings(own_process=False, per_second=0.001)
+    async with running_gateway(
+        tmp_path, stage=Stage.SHADOW, modes={"generate": "shadow:10000"}, shadow=rarely
+    ) as world:
+        for number in range(4):
+            await world.speak(f"Sentence number {number}.")
+        async with asyncio.timeout(5):
+            while not world.gateway.shadow.counts.kept:
+                await asyncio.sleep(0.01)
+        text = world.gateway.parts.metrics_text().decode()
+
+    counted = {
+        result: f'cutover_shadow_copies_total{{result="{result}",worker="0"}} {count}'
+        for result, count in {"offered": 4.0, "thinned": 3.0, "kept": 1.0, "dropped": 0.0}.items()
+    }
+    assert all(line in text for line in counted.values())
