@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.security.catalogue import Catalogue, load_catalogue
 from harness.security.check import Profile
 from harness.security.mutants import Mutant, Ruling, load_mutants, rule_on, scratch_copy
-from harness.security.outcome import GateBroken, Outcome
+from harness.security.outcome import GateBroken, Outcome, Status
 from harness.security.record import Record, read_record, record_name, records_folder, write_record
 from harness.security.report import markdown, terminal_lines
 from harness.security.running import Run, run_gate, run_parts
@@ -129,6 +129,10 @@ def selftest(only: tuple[str, ...], workers: str, as_json: bool) -> int:
             wanted = Run(root=copy, folder=folder / "evidence", workers=workers)
             click.echo(f"{len(checks)} checks run once without any mutant, then {len(mutants)} mutants", err=True)
             before = {outcome.id: outcome for outcome in run_parts(wanted, checks, clock=clock)}
+            for outcome in before.values():
+                if outcome.status is not Status.PASS:
+                    said = f"{outcome.id} {outcome.status} without any mutant, so that nothing can be said of it"
+                    click.echo(f"{said}: {outcome.reason}", err=True)
             rulings = list(_rulings(mutants, before, wanted, catalogue, clock))
     caught = sum(ruling.is_caught for ruling in rulings)
     if as_json:

@@ -4,9 +4,9 @@
 
 GET / answers with 100 kB and then offers copies; POST /shadow/NAME says what becomes of them from now on. The shadows
 are processes of their own, thinned as in the gateway by default, and keep to the default quota of legacy, which allows
-more than that. Those whose turn it is not are stopped, so that the work one leaves behind burdens no other. GET /told says what offering took, and how long this
-process was ready and got no processor, by arm; GET /copied/NAME does what a backend of nginx' copies does. Whoever ends
-this process ends the shadows with it, stopped or not.
+more than that. Those whose turn it is not are stopped, so that the work one leaves behind burdens no other. GET /told
+says what offering took, and how long this process was ready and got no processor, by arm; GET /copied/NAME does what a
+backend of nginx' copies does. Whoever ends this process ends the shadows with it, stopped or not.
 """
 
 import asyncio

@@ -115,6 +115,16 @@ def test_a_self_test_tells_what_was_caught_and_fails_when_something_was_not(
     assert "0 of 1 mutants were caught" in said
 
 
+def test_a_check_that_fails_without_its_mutant_says_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (with_its_test(gate_cli.PROJECT) / "tests" / "test_x.py").write_text("def test_a(): assert 1 == 2, 'a flake'\n")
+
+    assert run("selftest", "--workers", "0") == 1
+    said = capsys.readouterr().err
+    assert "S8-01 fail without any mutant, so that nothing can be said of it: " in said
+    assert "a flake" in said
+    assert "S8-01 NOT CAUGHT (fail -> fail)" in said
+
+
 def test_a_mutant_that_does_not_fit_breaks_the_self_test(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mutants = gate_cli.PROJECT / "data/security/mutants.toml"
     mutants.write_text(mutants.read_text().replace('"true"', '"nowhere"'))
