@@ -1,8 +1,8 @@
 """Copies of live traffic, thinned to what a comparison needs: their work does not grow with the traffic.
 
-One a second is 86,400 pairs a day, more than any gate asks for; three hundred would fill a disk of a terabyte in
-under two days, and be felt by callers (`python -m tests.benchmarks.shadow_harm`). Who asked when nobody else did is
-taken in any case, since turns that nobody takes are saved for a while.
+One a second is 86,400 pairs a day, more than any gate asks for; three hundred of 100 kB each would fill a terabyte in
+ten hours, and be felt by callers (`python -m tests.benchmarks.shadow_harm`). Little traffic is taken whole, since turns
+that nobody takes are saved for a while.
 """
 
 from dataclasses import replace
