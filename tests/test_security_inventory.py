@@ -70,7 +70,7 @@ async def work(world: World) -> None:
         async with world.http.post(f"{world.base_url}/v1/voices/{route}", json=body, headers=world.headers) as reply:
             assert reply.status in (200, 201), await reply.text()
     world.set_flags(generate="legacy", clone="legacy", design="legacy")
-    async with asyncio.timeout(10):  # the gateway looks for new flags a few times a second
+    async with asyncio.timeout(60):  # the gateway looks for new flags a few times a second
         while (await world.speak())[1]["X-Provider"] != "modal":
             await asyncio.sleep(0.02)
 

@@ -11,6 +11,7 @@ from dashboard.queries import Sealed, sealed_runs
 from tests.dashboard.a_run import a_run
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+PATIENCE_S = 300.0  # a first start with nothing in memory takes long where all else runs beside it
 Visit = Callable[..., AppTest]
 
 
@@ -43,7 +44,7 @@ def visit(monkeypatch: pytest.MonkeyPatch, one_run: Path) -> Visit:
     def draw(view: str, *, home: Path = one_run, **address: str) -> AppTest:
         monkeypatch.setenv("CUTOVER_HOME", str(home))
         script = f"from dashboard.views import {view}\n{view}.draw()"
-        app = AppTest.from_string(script, default_timeout=30)
+        app = AppTest.from_string(script, default_timeout=PATIENCE_S)
         for name, value in address.items():
             app.query_params[name] = value
         return app.run()

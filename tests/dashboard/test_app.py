@@ -16,7 +16,7 @@ from streamlit.config import get_option, set_option
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.a_run import HOSTILE_TEXT, a_run
-from tests.dashboard.conftest import APP, words
+from tests.dashboard.conftest import APP, PATIENCE_S, words
 
 PAGES = {  # path → words of the heading
     "/": "cut over",
@@ -33,7 +33,7 @@ def frame(monkeypatch: pytest.MonkeyPatch, one_run: Path) -> Iterator[AppTest]:
     monkeypatch.setenv("CUTOVER_HOME", str(one_run))
     before = get_option("server.address")
     set_option("server.address", "127.0.0.1")
-    yield AppTest.from_file(str(APP), default_timeout=30)
+    yield AppTest.from_file(str(APP), default_timeout=PATIENCE_S)
     set_option("server.address", before)
 
 
@@ -117,14 +117,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     page = browser.new_page(base_url=url, viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_S * 1e3)
+    expect.set_options(timeout=PATIENCE_S * 1e3)
     yield page
     page.close()
 
 
 def _open(page: Page, address: str, heading: str) -> None:
     page.goto(address)
-    expect(page.get_by_role("heading", name=heading).first).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name=heading).first).to_be_visible()
 
 
 @pytest.mark.browser
@@ -144,7 +145,7 @@ def test_no_page_shows_an_exception_or_asks_anything_of_another_machine(page: Pa
 
     for address, heading in PAGES.items():
         _open(page, address, heading)
-        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=20_000)
+        expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
         # The words of an exception, so that a failure here says what happened.
         expect(page.get_by_test_id("stException")).to_have_text([])
 

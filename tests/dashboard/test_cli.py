@@ -143,7 +143,7 @@ def _listening(port: int) -> set[str]:
 
 def test_a_taken_port_ends_the_command_with_one_sentence(tmp_path: Path) -> None:
     with _taken_port() as port, _command(port, where=tmp_path) as command:
-        output, advice = command.communicate(timeout=30)
+        output, advice = command.communicate(timeout=300)
 
     assert (command.returncode, output) == (2, "")
     assert advice.startswith(f"cutover: port {port}")

@@ -28,7 +28,7 @@ def started(*arguments: str) -> "subprocess.Popen[str]":
 
 def finished(process: "subprocess.Popen[str]") -> tuple[int, str]:
     """Exit status and stderr."""
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=300)
     return process.returncode, errors
 
 

@@ -232,7 +232,7 @@ def test_processes_that_get_the_same_key_make_one_answer(tmp_path: Path) -> None
     processes = [context.Process(target=_make_in_another_process, args=(tmp_path, made, n)) for n in range(3)]
     for process in processes:
         process.start()
-    bodies = {made.get(timeout=30) for _ in processes}
+    bodies = {made.get(timeout=300) for _ in processes}
     for process in processes:
         process.join(30)
 
