@@ -209,7 +209,7 @@ class ShadowSettings(_Section):
     """How much work copies may make."""
 
     # Answered requests that are copied or written down, on average and by all workers together; others are passed over.
-    per_second: Annotated[float, Field(gt=0)] = 1.0
+    per_second: Annotated[float, Field(gt=0)] = 0.5
     queue: Annotated[int, Field(gt=0)] = 200  # copies that wait; one more is dropped and counted
     concurrency: Annotated[int, Field(gt=0)] = 8
     deadline_s: Annotated[float, Field(gt=0)] = 60.0

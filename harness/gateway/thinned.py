@@ -1,8 +1,8 @@
 """Copies of live traffic, thinned to what a comparison needs: their work does not grow with the traffic.
 
-One a second is 86,400 pairs a day, more than any gate asks for; three hundred of 100 kB each would fill a terabyte in
-ten hours, and be felt by callers (`python -m tests.benchmarks.shadow_harm`). Little traffic is taken whole, since turns
-that nobody takes are saved for a while.
+One in two seconds is 43,200 pairs a day, more than any gate asks for; three hundred a second of 100 kB each would fill
+a terabyte in ten hours, and be felt by callers (`python -m tests.benchmarks.shadow_harm`). Little traffic is taken
+whole, since turns that nobody takes are saved for a while.
 """
 
 from dataclasses import replace

@@ -26,7 +26,7 @@ from harness.sections import ShadowSettings
 from tests.benchmarks.shadow_server import a_shadow_that, audio, copy_of
 from tests.harness.gateway.copying import FAST
 
-RATE_HZ: Final = 10.0 * ShadowSettings().per_second
+RATE_HZ: Final = 20.0 * ShadowSettings().per_second
 COPIES: Final = 200
 WARM_UP: Final = 20
 REST_S: Final = 2.0
@@ -57,7 +57,7 @@ class CopyCost(NamedTuple):
         return (
             f"offering a copy {self.offer_p50_us:.0f} us (p99 {self.offer_p99_us:.0f}); all the rest of it "
             f"{self.after_us:.0f} us in turns of {np.percentile(self.turns_us, 99):.0f} us at most (p99); "
-            f"at {RATE_HZ:g} copies a second, ten times the default, 99 of 100 callers wait "
+            f"at {RATE_HZ:g} copies a second, twenty times the default, 99 of 100 callers wait "
             f"{self.wait_us(RATE_HZ):.0f} us or less"
         )
 
