@@ -6,19 +6,20 @@
 One server answers with 100 kB and then offers a copy (shadow_server.py). Load maker, server, the shadows that carry
 copies out, nginx and the backend of its copies are processes of their own. Callers come one in each slot of time, at
 random in its first part, so that none waits for another, and a request is timed from the moment it is sent: the load
-maker's own lateness is nobody's harm. No provider is waited for, and nobody's garbage is collected meanwhile: what is
+maker's own lateness is nobody's harm. No provider is waited for, and the load maker collects no garbage: what is
 the same everywhere only adds noise.
 
 As many copies are taken as by default, one in two seconds; a flood is of twenty for each request.
 
-The arms take turns of a second, in a new order each round, so that whatever else this machine does falls
-on all of them. An arm's p99 is that of all its blocks; how far it lies from the baseline's is told with a 95 % interval
-by bootstrap over rounds, which keeps the blocks of one round together. `no shadow, again` is the baseline once more:
-its interval is what the run can tell at all, and nothing is said of a smaller harm, nor of 0.1 ms unless it tells that.
-All other arms are compared with both of them together.
+The arms take turns of a second, in a new order each round, so that whatever else this machine does falls on all of
+them. An arm's p99 is that of all its blocks; how far it lies from the baseline's is told with a 95 % interval by
+bootstrap over rounds, which keeps the blocks of one round together. `no shadow, again` is the baseline once more: its
+interval is what the run can tell at all, and nothing is said of a smaller harm, nor of 0.1 ms unless it tells that. All
+other arms are compared with both of them together.
 
 nginx stands before the same server with `mirror` to a backend that does what ours does; its baseline is nginx without,
 and since its harm is coarser it takes part in one of four rounds.
+
 Below the table: what a caller's own task spends on offering a copy; how long the server waited for a processor that
 somebody else had, as Linux counts it, shadow by shadow; and by processor time, which no other program disturbs, what
 else a copy takes of the loop and how long a caller waits for that (copy_cost.py). These three are all the ways in which

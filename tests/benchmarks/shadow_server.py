@@ -92,15 +92,22 @@ class _OnTurn:
         self.copies = Thinned(process, _PER_SECOND, clock=self._clock)
         self.copies._next_s = self._clock.monotonic()  # no turns are saved
 
-    def pass_time(self, *, none: bool = False) -> None:
-        """As much as has passed since this was asked last."""
+    def pass_time(self) -> None:
+        """As much as has passed since its turn began or this was asked last."""
         now_s = time.monotonic()
-        if not none:
-            self._clock.advance(now_s - self._looked_s)
+        self._clock.advance(now_s - self._looked_s)
         self._looked_s = now_s
 
-    def send(self, number: signal.Signals) -> None:
-        """To its process, if there is one."""
+    def go_on(self) -> None:
+        """Its turn begins."""
+        self._send(signal.SIGCONT)
+        self._looked_s = time.monotonic()
+
+    def stop(self) -> None:
+        """Its turn is over."""
+        self._send(signal.SIGSTOP)
+
+    def _send(self, number: signal.Signals) -> None:
         if self._process.pid is not None:
             os.kill(self._process.pid, number)
 
@@ -147,12 +154,11 @@ class Server:
         """Stop the shadow whose turn it was, and let the one that is named go on."""
         name, self._arm = request.match_info["name"], request.query["arm"]
         if self._shadow is not None:
-            self._shadow.send(signal.SIGSTOP)
+            self._shadow.stop()
         self._shadow, self._copies = None, 0
         if name != NONE:
             self._shadow = self._shadows[name] if name in self._shadows else await self._begun(name)
-            self._shadow.send(signal.SIGCONT)
-            self._shadow.pass_time(none=True)
+            self._shadow.go_on()
             self._copies = FLOOD if name == "floods" else 1
         self._before_s = self._so_far_unserved_s()
         return web.Response()
